@@ -1,0 +1,77 @@
+"""Damped Newton for the small smooth convex problems of the theory (two or three unknowns)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import PitfallsError
+
+__all__ = ["minimise"]
+
+Array: TypeAlias = NDArray[np.float64]
+Evaluation: TypeAlias = tuple[float, Array, Array]
+
+
+def minimise(
+    function: Callable[[Array], Evaluation],
+    start: Array,
+    tolerance: float = 1e-13,
+    stop_below: float = -np.inf,
+    iterations: int = 200,
+) -> Array:
+    """Minimiser of a convex function given with its gradient and Hessian.
+
+    Parameters
+    ----------
+    function : callable
+        ``x -> (value, gradient, hessian)``; the value is inf outside the domain.
+    start : array (k,)
+        A point of the domain.
+    tolerance : float
+        Stop when the Newton decrement, squared and halved, is below ``tolerance·(1 + |value|)``
+        and the last full step has been taken.
+    stop_below : float
+        Stop as soon as the value is at most this.
+
+    Returns
+    -------
+    array (k,)
+
+    Raises
+    ------
+    PitfallsError
+        No convergence in ``iterations`` steps.
+
+    Examples
+    --------
+    >>> minimise(lambda x: (float(x @ x), 2 * x, 2 * np.eye(2)), np.array([3.0, -1.0]))
+    array([0., 0.])
+    """
+    x = np.asarray(start, dtype=float)
+    value, gradient, hessian = function(x)
+    for _ in range(iterations):
+        if value <= stop_below:
+            return x
+        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-15)[0]
+        decrement = -float(gradient @ step)
+        small = decrement <= 2 * tolerance * (1 + abs(value))
+        length = 1.0
+        while True:
+            candidate = x + length * step
+            trial = function(candidate)
+            if trial[0] <= value - 0.1 * length * decrement:
+                break
+            length /= 2
+            if length < 1e-12:
+                # Rounding hides any further descent: this is the minimiser to machine precision.
+                return x
+        x, (value, gradient, hessian) = candidate, trial
+        if small:
+            return x
+    raise PitfallsError(
+        f"Newton's method did not converge in {iterations} steps (decrement {decrement:.1e})."
+    )

@@ -1,0 +1,279 @@
+"""Gradient flow in the orthogonal limit and its late-time asymptote (P5, P6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+
+from .cells import NODES, CellSystem, cell_system
+from .errors import PitfallsError, SettingError
+from .objective import Objective
+from .results import Solution, Trajectory
+from .setting import Setting
+
+__all__ = ["Asymptote", "asymptote", "flow"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
+    """Times as an increasing float array in [smallest, 1e16]; SettingError otherwise."""
+    array = np.atleast_1d(np.asarray(times, dtype=float))
+    legal = array.ndim == 1 and array.size > 0
+    if not legal or not ((array >= smallest) & (array <= 1e16)).all() or (np.diff(array) < 0).any():
+        raise SettingError(
+            "times",
+            times,
+            f"increasing numbers in [{smallest:g}, 1e16]",
+            "Time is learning rate × steps.",
+        )
+    return array
+
+
+def flow(
+    setting: Setting, objective: Objective, times: ArrayLike, *, nodes: int = NODES
+) -> Trajectory:
+    """Gradient flow from w = 0 in the orthogonal limit (P5).
+
+    α̇_g = q_gΔ_g·sigmoid(−Δ_g m_g − s_g), m = K α, integrated in log time in the variables
+    v = Σ π_g α_g u_g and h_g = κ·α_g (m_g = u_gᵀv + h_g), where nothing grows faster than log t.
+    Limits: t → 0 is `first_step`·t; t → ∞ is `asymptote`.
+
+    Parameters
+    ----------
+    setting : Setting
+        Feature noise is spread over quadrature nodes, each a cell of its own.
+    objective : Objective
+    times : array_like (T,)
+        Increasing times t = binary learning rate × steps, from 0 to 1e16.
+    nodes : int
+        Gauss–Hermite nodes per noisy feature.
+
+    Returns
+    -------
+    Trajectory
+        Dual weights (κ-scaled; None at κ = 0 with more than two cells) and margins per cell.
+
+    Raises
+    ------
+    SettingError
+        Times are out of range, or the objective is per example.
+
+    Examples
+    --------
+    >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
+    >>> flow(setting, Objective.erm(), [0.0, 1.0, 1e8]).core.round(6)
+    array([0.      , 0.040542, 0.627484])
+    """
+    grid = checked_times(times)
+    system = cell_system(setting, objective, nodes)
+    plane, own = _integrate(system, grid)
+    margins = plane @ system.means.T + own
+    dual = own / system.kappa if system.kappa > 0 else None
+    return Trajectory(
+        times=grid,
+        core=plane[:, 0],
+        spurious=plane[:, 1],
+        memory=np.zeros(len(grid)) if dual is None else system.memory(dual),
+        loss=system.loss(margins),
+        train=system.train_accuracy(margins),
+        dual=dual,
+        margins=margins,
+        shares=system.shares,
+        name=objective.name,
+    )
+
+
+def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
+    """Plane weights (T, 2) and own parts h = κα (T, K) at the times."""
+    cells = len(system.shares)
+    pull = system.shares[:, None] * system.means
+    rate = system.weight * system.scale
+    # The first margins move at about this speed: below t₀ the flow is linear, above it logarithmic.
+    overlap = np.abs(system.means @ (pull.T @ rate)) + system.kappa * rate
+    start = 1 / max(float((system.scale * overlap).max()), 1e-12)
+    with_memory = system.kappa > 0
+
+    def residual(state: Array) -> tuple[Array, Array]:
+        own = state[2:] if with_memory else 0.0
+        argument = -system.scale * (system.means @ state[:2] + own) - system.shift
+        push = rate * expit(argument)
+        return push, -push * system.scale * expit(-argument)
+
+    def speed(log_time: float, state: Array) -> Array:
+        push, _ = residual(state)
+        velocity = push @ pull
+        if with_memory:
+            velocity = np.concatenate((velocity, system.kappa * push))
+        return np.exp(log_time) * velocity
+
+    def jacobian(log_time: float, state: Array) -> Array:
+        _, slope = residual(state)
+        by_state = slope[:, None] * system.means
+        if with_memory:
+            by_state = np.hstack((by_state, np.diag(slope)))
+        rows = pull.T @ by_state
+        if with_memory:
+            rows = np.vstack((rows, system.kappa * by_state))
+        return np.asarray(np.exp(log_time) * rows)
+
+    state = np.zeros(2 + (cells if with_memory else 0))
+    grid = np.log(start + times)
+    solved = (
+        solve_ivp(
+            speed,
+            (np.log(start), grid[-1]),
+            state,
+            method="LSODA",
+            t_eval=grid,
+            rtol=1e-11,
+            atol=1e-13 * max(1.0, 1 / max(float(rate.max()), 1e-300)),
+            jac=jacobian,
+        )
+        if grid[-1] > np.log(start)
+        else None
+    )
+    if solved is None:
+        states = np.tile(state, (len(times), 1))
+    elif not solved.success:
+        raise PitfallsError(f"the flow could not be integrated: {solved.message}")
+    else:
+        states = solved.y.T
+    return states[:, :2], states[:, 2:] if with_memory else np.zeros((len(times), cells))
+
+
+@dataclass(frozen=True, eq=False)
+class Asymptote:
+    """α(t) = α̂·log t + β, so w(t) = ŵ·log t + w̃ + o(1) (P6).
+
+    Attributes
+    ----------
+    slope : Solution
+        ŵ with its dual weights α̂: the max margin.
+    intercept : Solution
+        w̃ with its dual weights β (κ-scaled, per cell; ``memory`` is the norm of its memory part).
+    decay : float
+        The o(1) decays as t^{−min(1, μ)}: this is min(1, μ), μ the smallest eigenvalue of
+        diag(Δα̂)·diag(Δ)·G, the Gram matrix of one example of each cell pattern.
+    """
+
+    slope: Solution
+    intercept: Solution
+    decay: float
+    _system: CellSystem
+    _name: str
+
+    @property
+    def angle_rate(self) -> float:
+        """lim angle(w(t), ŵ)·log t in degrees: ‖P⊥w̃‖/‖ŵ‖, P⊥ projecting off ŵ.
+
+        Examples
+        --------
+        >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
+        >>> round(asymptote(setting, Objective.erm()).angle_rate, 3)
+        33.227
+        """
+        system, slope, intercept = self._system, self.slope, self.intercept
+        dual = np.asarray(slope.dual)
+        along = float((system.shares * dual) @ np.asarray(intercept.margins)) / slope.norm**2
+        across = np.asarray(intercept.dual) - along * dual
+        orthogonal = system.solution(across, np.zeros_like(across))
+        return float(np.degrees(orthogonal.norm / slope.norm))
+
+    def at(self, times: ArrayLike) -> Trajectory:
+        """The asymptote as a trajectory.
+
+        Parameters
+        ----------
+        times : array_like (T,)
+            Increasing times t = rate × steps, > 0; accurate where t is large.
+
+        Examples
+        --------
+        >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
+        >>> asymptote(setting, Objective.erm()).at([1e8]).core.round(6)
+        array([0.627484])
+        """
+        grid = checked_times(times, smallest=1e-300)
+        system = self._system
+        dual = np.log(grid)[:, None] * self.slope.dual + self.intercept.dual
+        margins = dual @ system.matrix().T
+        plane = system.plane(dual)
+        return Trajectory(
+            times=grid,
+            core=plane[:, 0],
+            spurious=plane[:, 1],
+            memory=system.memory(dual),
+            loss=system.loss(margins),
+            train=system.train_accuracy(margins),
+            dual=dual,
+            margins=margins,
+            shares=system.shares,
+            name=self._name,
+        )
+
+
+def asymptote(setting: Setting, objective: Objective) -> Asymptote:
+    """Late-time law of the flow in the orthogonal limit, in closed form (P6).
+
+    K α̂ = 1/Δ and K β = [log(qΔ/α̂) − s]/Δ: every objective with the same scale shares ŵ, and a
+    shift s acts exactly as the weight e^{−s}.
+
+    Parameters
+    ----------
+    setting : Setting
+        Without feature noise (then some examples are never support vectors).
+    objective : Objective
+
+    Returns
+    -------
+    Asymptote
+
+    Raises
+    ------
+    PitfallsError
+        The formula does not hold: feature noise, a cell that is no support vector, or a singular K.
+
+    Examples
+    --------
+    >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
+    >>> asymptote(setting, Objective.erm()).slope.dual.round(6)
+    array([0.023585, 0.107311])
+    """
+    if setting.has_feature_noise:
+        raise PitfallsError(
+            "the asymptote in closed form needs core_noise = spurious_noise = 0: with feature noise "
+            "some examples are never support vectors. Use flow, at any time up to 1e16."
+        )
+    system = cell_system(setting, objective).weighted()
+    matrix = system.matrix()
+    if np.linalg.cond(matrix) > 1e13:
+        raise PitfallsError(
+            "the asymptote needs a regular K: without example-specific features (sigma = 0 or d = 0) "
+            "there may be no more cells than plane features. Use flow."
+        )
+    slope = np.linalg.solve(matrix, system.target)
+    if not (slope > 0).all():
+        raise PitfallsError(
+            "the asymptote in closed form needs every cell to be a support vector, and the dual "
+            f"weights here would be {slope.round(6).tolist()}. Use flow, at any time up to 1e16."
+        )
+    height = (np.log(system.weight * system.scale / slope) - system.shift) / system.scale
+    intercept = np.linalg.solve(matrix, height)
+    curvature = (system.scale**2 * slope)[:, None] * matrix
+    rates: Any = np.linalg.eigvals(curvature).real
+    if system.kappa > 0:
+        # Differences within a cell relax at their own rate: Δ²α̂κ.
+        rates = np.append(rates, system.scale**2 * slope * system.kappa)
+    return Asymptote(
+        slope=system.solution(slope, system.target),
+        intercept=system.solution(intercept, height),
+        decay=float(min(1.0, rates.min())),
+        _system=system,
+        _name=objective.name,
+    )

@@ -1,0 +1,329 @@
+"""What every solver returns: three coordinates, whoever computed them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from .errors import PitfallsError
+from .setting import Setting
+
+__all__ = ["GroupAccuracy", "Solution", "Trajectory", "angle", "group_accuracy"]
+
+Array: TypeAlias = NDArray[np.float64]
+Value = TypeVar("Value", float, Array)
+
+
+@dataclass(frozen=True)
+class GroupAccuracy(Generic[Value]):
+    """Accuracy of the majority, the minority, the worse of the two, and their average.
+
+    Attributes
+    ----------
+    majority, minority, worst, average : float or array
+        Shares in [0, 1]. On test data the average is rho·majority + (1 − rho)·minority; on a
+        training set it is the share of all examples that are right.
+
+    Examples
+    --------
+    >>> GroupAccuracy.of(1.0, 0.5, 0.9)
+    GroupAccuracy(majority=1.0, minority=0.5, worst=0.5, average=0.95)
+    """
+
+    majority: Value
+    minority: Value
+    worst: Value
+    average: Value
+
+    @classmethod
+    def of(cls, majority: Value, minority: Value, majority_share: float) -> GroupAccuracy[Value]:
+        """The four from the two groups and the majority's share.
+
+        Examples
+        --------
+        >>> GroupAccuracy.of(0.5, 1.0, 0.5).worst
+        0.5
+        """
+        worst: Any = np.minimum(majority, minority)
+        average: Any = majority_share * majority + (1 - majority_share) * minority
+        return cls(majority, minority, worst if np.ndim(worst) else float(worst), average)
+
+
+def group_accuracy(
+    core: ArrayLike, spurious: ArrayLike, memory: ArrayLike, setting: Setting
+) -> GroupAccuracy[Any]:
+    """Closed-form test accuracy of weights (w_y, w_a, ‖w_ε‖) to true labels, per group.
+
+    A test margin is Gaussian: acc = Φ((w_y ± γ·w_a) / √(σ_y²w_y² + γ²σ_a²w_a² + σ²‖w_ε‖²)), with
+    1, ½ or 0 by the numerator's sign where the variance is zero (and ½ for a setting without
+    example-specific features is what w = 0 scores).
+
+    Parameters
+    ----------
+    core, spurious, memory : array_like
+        Coordinates of the weights, of one shape. Memory counts only if the setting has d > 0.
+    setting : Setting
+        Gives γ, ρ and the noise of the test examples.
+
+    Returns
+    -------
+    GroupAccuracy
+        Floats for scalar input, else arrays.
+
+    Examples
+    --------
+    >>> setting = Setting(n=10, d=50, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> group_accuracy(1.0, 0.0, 2.0, setting).minority
+    0.8413447460685429
+    """
+    core, spurious, memory = (np.asarray(x, dtype=float) for x in (core, spurious, memory))
+    core_variance, spurious_variance = setting.feature_variance
+    deviation = np.hypot(
+        np.hypot(np.sqrt(core_variance) * core, np.sqrt(spurious_variance) * spurious),
+        setting.sigma * memory,
+    )
+
+    def accuracy(mean: Array) -> Any:
+        with np.errstate(over="ignore"):
+            certain = np.array(np.where(mean == 0, 0.0, np.copysign(np.inf, mean)))
+            ratio = np.divide(mean, deviation, out=certain, where=np.asarray(deviation > 0))
+        value = ndtr(ratio)
+        return value if np.ndim(value) else float(value)
+
+    pull = setting.gamma * spurious
+    return GroupAccuracy.of(
+        accuracy(np.asarray(core + pull)), accuracy(np.asarray(core - pull)), setting.rho
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """One weight vector in the coordinates (w_y, w_a, ‖w_ε‖).
+
+    Parameters
+    ----------
+    core : float
+        w_y, the coefficient on x_y.
+    spurious : float
+        w_a, the coefficient on γ·x_a (its effect on a margin is γ·w_a).
+    memory : float
+        ‖w_ε‖.
+    dual : array, optional
+        Dual weights: of each example, (n,), with w = Σ α_i z_i; or, where ``shares`` is given, the
+        κ-scaled ones of each cell (n times the dual weight of one example).
+    margins : array, optional
+        Training margin of each example or cell.
+    shares : array, optional
+        Share π of each cell; None for examples.
+    support : float, optional
+        Share of training examples that are support vectors.
+    kkt_residual : float, optional
+        Certificate of a numerical max margin: the largest relative violation of its optimality
+        conditions.
+
+    Examples
+    --------
+    >>> w = Solution(core=0.6, spurious=0.1, memory=0.5)
+    >>> w.accuracy(Setting(n=10, d=50, rho=0.9, gamma=5.0, sigma=0.5)).minority
+    0.6554217416103242
+    """
+
+    core: float
+    spurious: float
+    memory: float
+    dual: Array | None = None
+    margins: Array | None = None
+    shares: Array | None = None
+    support: float | None = None
+    kkt_residual: float | None = None
+
+    @property
+    def coordinates(self) -> Array:
+        """The array (w_y, w_a, ‖w_ε‖).
+
+        Examples
+        --------
+        >>> Solution(1.0, 2.0, 3.0).coordinates - Solution(1.0, 1.0, 1.0).coordinates
+        array([0., 1., 2.])
+        """
+        return np.array([self.core, self.spurious, self.memory])
+
+    @property
+    def norm(self) -> float:
+        """‖w‖.
+
+        Examples
+        --------
+        >>> Solution(3.0, 0.0, 4.0).norm
+        5.0
+        """
+        return float(np.linalg.norm(self.coordinates))
+
+    def accuracy(self, setting: Setting) -> GroupAccuracy[float]:
+        """Closed-form test accuracies in a setting; see `group_accuracy`.
+
+        Examples
+        --------
+        >>> Solution(1.0, 0.0, 0.0).accuracy(Setting(9, 9, 0.9, 5.0, 0.5)).worst
+        1.0
+        """
+        return group_accuracy(self.core, self.spurious, self.memory, setting)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Training over time, in the coordinates of `Solution`.
+
+    Attributes
+    ----------
+    times : array (T,)
+        Gradient-flow time: binary learning rate × steps.
+    core, spurious, memory, loss : arrays (T,)
+        w_y, w_a, ‖w_ε‖ and the training objective ℓ(w).
+    train : GroupAccuracy of arrays (T,)
+        Accuracy on the training set to training labels, by observed group. An empty group scores
+        1: nothing in it is wrong.
+    dual, margins : arrays (T, n) or (T, cells), or None
+        Dual weights and training margins, as in `Solution`.
+    shares : array (cells,), optional
+        Shares of the cells; None for examples.
+    name : str
+        The objective's name.
+
+    Examples
+    --------
+    >>> one = np.ones(2)
+    >>> run = Trajectory(np.array([1.0, 2.0]), one, 0 * one, one, one, GroupAccuracy.of(one, one, 1.0))
+    >>> run.accuracy(Setting(n=10, d=50, rho=0.9, gamma=5.0, sigma=0.5)).minority
+    array([0.97724987, 0.97724987])
+    """
+
+    times: Array
+    core: Array
+    spurious: Array
+    memory: Array
+    loss: Array
+    train: GroupAccuracy[Array]
+    dual: Array | None = None
+    margins: Array | None = None
+    shares: Array | None = None
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def coordinates(self) -> Array:
+        """Array (T, 3) of (w_y, w_a, ‖w_ε‖).
+
+        Examples
+        --------
+        >>> one = np.ones(1)
+        >>> Trajectory(one, one, 2 * one, 3 * one, one, GroupAccuracy.of(one, one, 1.0)).coordinates
+        array([[1., 2., 3.]])
+        """
+        return np.column_stack((self.core, self.spurious, self.memory))
+
+    def at(self, index: int) -> Solution:
+        """The weights at one recorded time, by index.
+
+        Examples
+        --------
+        >>> one = np.ones(1)
+        >>> Trajectory(one, one, 2 * one, one, one, GroupAccuracy.of(one, one, 1.0)).at(-1).spurious
+        2.0
+        """
+        return Solution(
+            core=float(self.core[index]),
+            spurious=float(self.spurious[index]),
+            memory=float(self.memory[index]),
+            dual=None if self.dual is None else self.dual[index],
+            margins=None if self.margins is None else self.margins[index],
+            shares=self.shares,
+        )
+
+    def accuracy(self, setting: Setting) -> GroupAccuracy[Array]:
+        """Closed-form test accuracies over time; see `group_accuracy`.
+
+        Examples
+        --------
+        >>> one = np.ones(1)
+        >>> run = Trajectory(one, one, 0 * one, 0 * one, one, GroupAccuracy.of(one, one, 1.0))
+        >>> run.accuracy(Setting(9, 9, 0.9, 5.0, 0.5)).worst
+        array([1.])
+        """
+        return group_accuracy(self.core, self.spurious, self.memory, setting)
+
+    def angle(self, solution: Solution) -> Array:
+        """Angle in degrees between w(t) and a solution on the same data; see `angle`.
+
+        Parameters
+        ----------
+        solution : Solution
+            With dual weights: a max margin of the same sample or setting.
+
+        Returns
+        -------
+        array (T,)
+            Degrees; 90 where w(t) = 0.
+
+        Raises
+        ------
+        PitfallsError
+            Margins or dual weights are missing, or belong to another sample.
+
+        Examples
+        --------
+        >>> from pitfalls.theory import Objective, orthogonal
+        >>> setting = Setting(n=100, d=2500, rho=0.9, gamma=5.0, sigma=1.0)
+        >>> run = orthogonal.flow(setting, Objective.erm(), [1e2, 1e8])
+        >>> run.angle(orthogonal.max_margin(setting)).round(3)
+        array([7.216, 1.655])
+        """
+        return np.array([angle(self.at(i), solution) for i in range(len(self))])
+
+
+def angle(first: Solution, second: Solution) -> float:
+    """Angle in degrees between two weight vectors on the same data, in all 2 + d dimensions.
+
+    The norms of the memory parts do not fix the angle between them; the training set does:
+    w₁·w₂ = Σ_i α_i(w₂)·m_i(w₁), whatever w₁'s start (w₂ must be a combination of the examples).
+
+    Parameters
+    ----------
+    first : Solution
+        With margins.
+    second : Solution
+        With dual weights and no part outside the span of the examples.
+
+    Returns
+    -------
+    float
+        Degrees in [0, 180]; 90 if either vector is zero.
+
+    Raises
+    ------
+    PitfallsError
+        Margins or dual weights are missing, or belong to another sample.
+
+    Examples
+    --------
+    >>> one = np.array([1.0])
+    >>> w = Solution(1.0, 0.0, 0.0, dual=one, margins=one)
+    >>> v = Solution(0.0, 1.0, 0.0, dual=one, margins=np.array([1.0]))
+    >>> angle(w, w), angle(Solution(1.0, 1.0, 0.0, margins=one), w)
+    (0.0, 45.00000000000001)
+    """
+    margins, dual, shares = first.margins, second.dual, second.shares
+    if margins is None or dual is None or margins.shape != dual.shape:
+        raise PitfallsError(
+            "an angle needs the training margins of the first and the dual weights of the second, "
+            "of the same sample: keep them (examples=True), or compare like with like."
+        )
+    overlap = float((dual if shares is None else shares * dual) @ margins)
+    norms = first.norm * second.norm
+    return float(np.degrees(np.arccos(np.clip(overlap / norms, -1, 1)))) if norms else 90.0

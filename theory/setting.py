@@ -1,0 +1,229 @@
+"""The model's parameters, validated, and the cells they make."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .errors import SettingError
+
+__all__ = ["MAJORITY", "MINORITY", "Cell", "Setting"]
+
+MAJORITY = 1
+MINORITY = 0
+
+_LARGEST = 2**53
+_RANGES: dict[str, tuple[float, float, str, str]] = {
+    "n": (1, _LARGEST, "an integer ≥ 1", "Give the number of training examples."),
+    "d": (
+        0,
+        _LARGEST,
+        "an integer ≥ 0",
+        "Give the number of example-specific features; 0 for none.",
+    ),
+    "rho": (0, 1, "a number in [0, 1]", "Give the majority's share as a fraction, 0.9 for 90 %."),
+    "gamma": (
+        0,
+        1e100,
+        "a finite number ≥ 0",
+        "A spurious feature of the other sign is rho → 1 − rho.",
+    ),
+    "sigma": (0, 1e100, "a finite number ≥ 0", "It is a standard deviation."),
+    "core_noise": (0, 1e100, "a finite number ≥ 0", "It is a standard deviation; 0 for none."),
+    "spurious_noise": (0, 1e100, "a finite number ≥ 0", "It is a standard deviation; 0 for none."),
+    "label_noise": (
+        0,
+        0.5,
+        "a number in [0, 0.5]",
+        "Above one half, the flipped labels are the rule: swap them.",
+    ),
+}
+
+
+def _checked(field: str, value: Any) -> int | float:
+    low, high, allowed, fix = _RANGES[field]
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value) if field in ("n", "d") else float(value)
+        if not (isinstance(value, (int, float)) or hasattr(value, "__array__")):
+            raise TypeError
+    except (TypeError, ValueError, OverflowError):
+        if field in ("n", "d") and isinstance(value, float) and value.is_integer():
+            fix = f"Write it as an integer: {field}={int(value)}."
+        raise SettingError(field, value, allowed, fix) from None
+    if not low <= number <= high:
+        raise SettingError(field, value, allowed, fix)
+    return number
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Training examples that share their means and their observed group.
+
+    Attributes
+    ----------
+    core, spurious : float
+        Mean of the folded pair u = y·(x_y, γ·x_a), y the *training* label.
+    group : int
+        Observed group: 1 if the training label equals the attribute (majority), else 0.
+    flipped : bool
+        Whether the training label is the wrong one.
+    share : float
+        The cell's share π of the population.
+    count : int
+        Its exact number of examples among n (largest remainder).
+
+    Examples
+    --------
+    >>> Setting(n=10, d=5, rho=0.8, gamma=2.0, sigma=1.0).cells[1]
+    Cell(core=1.0, spurious=-2.0, group=0, flipped=False, share=0.2, count=2)
+    """
+
+    core: float
+    spurious: float
+    group: int
+    flipped: bool
+    share: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of the model of Bayat et al. (2025), section 2: x = (x_y, γ·x_a, ε).
+
+    Parameters
+    ----------
+    n : int
+        Training examples, ≥ 1.
+    d : int
+        Example-specific features, ≥ 0; ε ~ N(0, σ²·I_d).
+    rho : float
+        ρ, the share of examples whose attribute equals their true label, in [0, 1].
+    gamma : float
+        γ ≥ 0, the size of the spurious feature against the core feature.
+    sigma : float
+        σ ≥ 0 (the paper's σ_ε), standard deviation of each example-specific feature.
+    core_noise, spurious_noise : float
+        σ_y, σ_a ≥ 0: x_y = y + σ_y·N(0, 1) and x_a = a + σ_a·N(0, 1).
+    label_noise : float
+        η in [0, ½], the share of training labels flipped.
+
+    Raises
+    ------
+    SettingError
+        A field lies outside its range; the message names it, the value, the range and the fix.
+
+    Examples
+    --------
+    >>> setting = Setting(n=1000, d=1798, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> setting.kappa, setting.delta
+    (0.4495, 1.798)
+    """
+
+    n: int
+    d: int
+    rho: float
+    gamma: float
+    sigma: float
+    core_noise: float = 0.0
+    spurious_noise: float = 0.0
+    label_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in _RANGES:
+            object.__setattr__(self, field, _checked(field, getattr(self, field)))
+
+    @property
+    def delta(self) -> float:
+        """δ = d/n, example-specific features per example.
+
+        Examples
+        --------
+        >>> Setting(n=4, d=10, rho=0.5, gamma=1.0, sigma=1.0).delta
+        2.5
+        """
+        return self.d / self.n
+
+    @property
+    def kappa(self) -> float:
+        """κ = σ²·d/n, memory per example.
+
+        Examples
+        --------
+        >>> Setting(n=4, d=10, rho=0.5, gamma=1.0, sigma=2.0).kappa
+        10.0
+        """
+        return self.sigma**2 * self.d / self.n
+
+    @property
+    def has_feature_noise(self) -> bool:
+        """Whether the core or the spurious feature is noisy (σ_a counts only if γ > 0).
+
+        Examples
+        --------
+        >>> Setting(4, 10, 0.5, 0.0, 1.0, spurious_noise=0.1).has_feature_noise
+        False
+        """
+        return any(self.feature_variance)
+
+    @property
+    def feature_variance(self) -> tuple[float, float]:
+        """(σ_y², γ²σ_a²), the variances of the two plane features.
+
+        Examples
+        --------
+        >>> Setting(4, 10, 0.5, 2.0, 1.0, core_noise=0.5, spurious_noise=0.5).feature_variance
+        (0.25, 1.0)
+        """
+        return self.core_noise**2, (self.gamma * self.spurious_noise) ** 2
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The non-empty cells: clean majority, clean minority, flipped majority, flipped minority.
+
+        Counts are the largest-remainder rounding of n·share, ties to the earlier cell, so they
+        sum to n.
+
+        Examples
+        --------
+        >>> [c.count for c in Setting(300, 9, 0.8, 2.0, 1.0, label_noise=0.1).cells]
+        [216, 54, 24, 6]
+        """
+        rho, eta, gamma = self.rho, self.label_noise, self.gamma
+        table = (
+            (1.0, gamma, MAJORITY, False, rho * (1 - eta)),
+            (1.0, -gamma, MINORITY, False, (1 - rho) * (1 - eta)),
+            (-1.0, -gamma, MINORITY, True, rho * eta),
+            (-1.0, gamma, MAJORITY, True, (1 - rho) * eta),
+        )
+        shares = [round(row[-1], 15) for row in table]
+        # n·share in binary lands just below the integer it stands for: 0.29·100 = 28.999…
+        ideal = [round(self.n * share, 9) for share in shares]
+        counts = [math.floor(x) for x in ideal]
+        by_remainder = sorted(range(4), key=lambda i: counts[i] - ideal[i])
+        for i in by_remainder[: self.n - sum(counts)]:
+            counts[i] += 1
+        return tuple(
+            Cell(core, spurious, group, flipped, share, count)
+            for (core, spurious, group, flipped, _), share, count in zip(
+                table, shares, counts, strict=True
+            )
+            if count > 0
+        )
+
+    @property
+    def observed_majority(self) -> float:
+        """The share of the n examples whose training label equals the attribute, count/n.
+
+        It is ρ′ = ρ(1−η) + (1−ρ)η up to the rounding of the counts.
+
+        Examples
+        --------
+        >>> Setting(300, 9, 0.8, 2.0, 1.0, label_noise=0.1).observed_majority
+        0.74
+        """
+        return sum(cell.count for cell in self.cells if cell.group == MAJORITY) / self.n
