@@ -1,0 +1,22 @@
+"""What is sampled or iterated: draws, Gram operators and solvers."""
+
+from .batch import replicate, stream
+from .descent import gradient_descent
+from .flow import gradient_flow
+from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
+from .max_margin import max_margin
+from .sample import Sample, draw
+
+__all__ = [
+    "DenseGram",
+    "DiagonalPlusPlane",
+    "Features",
+    "Gram",
+    "Sample",
+    "draw",
+    "gradient_descent",
+    "gradient_flow",
+    "max_margin",
+    "replicate",
+    "stream",
+]

@@ -1,0 +1,252 @@
+"""Full-batch gradient descent, several objectives on one data set together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..theory import MAJORITY, MINORITY, GroupAccuracy, Objective, SettingError, Trajectory
+from . import kernels
+from .gram import DenseGram, Gram
+from .memory import require
+from .sample import Sample, Start
+
+__all__ = ["gradient_descent"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@overload
+def gradient_descent(
+    sample: Sample,
+    objective: Objective,
+    learning_rate: float,
+    steps: int,
+    initial: ArrayLike | None = None,
+    record: ArrayLike | None = None,
+    *,
+    examples: bool = True,
+    parallel: bool = False,
+) -> Trajectory: ...
+@overload
+def gradient_descent(
+    sample: Sample,
+    objective: Sequence[Objective],
+    learning_rate: float,
+    steps: int,
+    initial: ArrayLike | None = None,
+    record: ArrayLike | None = None,
+    *,
+    examples: bool = True,
+    parallel: bool = False,
+) -> list[Trajectory]: ...
+def gradient_descent(
+    sample: Sample,
+    objective: Objective | Sequence[Objective],
+    learning_rate: float,
+    steps: int,
+    initial: ArrayLike | None = None,
+    record: ArrayLike | None = None,
+    *,
+    examples: bool = True,
+    parallel: bool = False,
+) -> Trajectory | list[Trajectory]:
+    """Full-batch gradient descent in dual form (P1).
+
+    A step costs O(n²) whatever d is (O(np) for explicit features with p < n), and several
+    objectives share each pass over the data.
+
+    Parameters
+    ----------
+    sample : Sample
+    objective : Objective or sequence of them
+    learning_rate : float
+        Of the binary model, > 0; a two-logit softmax with rate η is this with 2η. Time is
+        learning_rate × steps.
+    steps : int
+        ≥ 0.
+    initial : array (p,) or (core, spurious, ‖w_ε‖), optional
+        w(0); see `Sample.start`. Zero by default.
+    record : array of int, optional
+        Step numbers to record, increasing, each meaning "after that many updates"; all by default.
+    examples : bool
+        Keep every example's dual weight and margin at the recorded steps (16·n bytes each).
+    parallel : bool
+        Use all cores for this one run, to the same bytes. Pays from n ≈ 1000 on a machine with
+        idle cores; where something else wants them, every step waits for it.
+
+    Returns
+    -------
+    Trajectory or list of Trajectory
+        As ``objective`` is one or a sequence.
+
+    Raises
+    ------
+    SettingError
+        An argument is out of range, or an objective does not fit the sample.
+    ResourceError
+        What was asked to be kept does not fit in memory.
+
+    Examples
+    --------
+    >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
+    >>> run = gradient_descent(sample, Objective.erm(), 0.1, steps=100, record=[0, 100])
+    >>> run.times.tolist(), run.loss.round(3).tolist(), run.train.worst.tolist()
+    ([0.0, 10.0], [0.693, 0.145], [0.0, 1.0])
+    """
+    objectives = [objective] if isinstance(objective, Objective) else list(objective)
+    rate, recorded = _checked(learning_rate, steps, record)
+    groups = observed_groups(sample)
+    numbers = [np.stack(x) for x in zip(*(o.resolve(sample.groups, sample.n) for o in objectives))]
+    start = sample.start(initial)
+    shape = (len(recorded), len(objectives))
+    kept = len(recorded) if examples else 0
+    require(
+        16.0 * kept * len(objectives) * sample.n,
+        f"dual weights and margins at {kept} steps",
+        "record fewer steps, or give examples=False",
+    )
+    out = np.zeros((*shape, 6))
+    dual = np.zeros((kept, len(objectives), sample.n))
+    margins = np.zeros_like(dual)
+    arguments = (sample.plane, groups, *numbers, start, rate, recorded, out, dual, margins)
+    if isinstance(sample.gram, DenseGram):
+        _fused(sample.gram, *arguments, parallel=parallel)
+    else:
+        _plain(sample.gram, *arguments)
+    majority_share = float((groups == MAJORITY).mean())
+    runs = [
+        Trajectory(
+            times=rate * recorded,
+            core=out[:, o, 0],
+            spurious=out[:, o, 1],
+            memory=out[:, o, 2],
+            loss=out[:, o, 3],
+            train=GroupAccuracy.of(out[:, o, 4], out[:, o, 5], majority_share),
+            dual=dual[:, o] if examples else None,
+            margins=margins[:, o] if examples else None,
+            name=each.name,
+        )
+        for o, each in enumerate(objectives)
+    ]
+    return runs[0] if isinstance(objective, Objective) else runs
+
+
+def _checked(
+    learning_rate: float, steps: int, record: ArrayLike | None
+) -> tuple[float, NDArray[np.int64]]:
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise SettingError("steps", steps, "an integer ≥ 0")
+    try:
+        rate = float(learning_rate)
+    except (TypeError, ValueError):
+        rate = np.nan
+    if not 0 < rate < np.inf:
+        raise SettingError("learning_rate", learning_rate, "a finite number > 0")
+    if record is None:
+        return rate, np.arange(int(steps) + 1)
+    array = np.asarray(record)
+    legal = array.ndim == 1 and array.size > 0 and np.issubdtype(array.dtype, np.integer)
+    if not legal or array[0] < 0 or array[-1] > steps or (np.diff(array) <= 0).any():
+        raise SettingError(
+            "record",
+            record,
+            f"strictly increasing step numbers in 0 … {steps}",
+            "Each means 'after that many updates'.",
+        )
+    return rate, array.astype(np.int64)
+
+
+def observed_groups(sample: Sample) -> NDArray[np.int64]:
+    """Groups of the sample's examples; all in the majority where none were given."""
+    if sample.groups is None:
+        return np.full(sample.n, MAJORITY, dtype=np.int64)
+    return sample.groups
+
+
+def partition(n: int) -> NDArray[np.int64]:
+    """Row bounds that cut a triangle of n rows into parts of about equal area, at most 16."""
+    parts = max(1, min(16, n // 64))
+    bounds = np.round(n * np.sqrt(np.arange(parts + 1) / parts) / 4).astype(np.int64) * 4
+    bounds[-1] = n
+    return bounds
+
+
+def _fused(
+    gram: DenseGram,
+    plane: Array,
+    groups: NDArray[np.int64],
+    weight: Array,
+    shift: Array,
+    scale: Array,
+    start: Start,
+    rate: float,
+    recorded: NDArray[np.int64],
+    out: Array,
+    dual: Array,
+    margins: Array,
+    parallel: bool,
+) -> None:
+    kernels.descend(
+        gram.memory,
+        plane,
+        groups,
+        weight,
+        shift,
+        scale,
+        start.margins,
+        np.array([start.core, start.spurious]),
+        start.overlap,
+        start.square,
+        rate,
+        recorded,
+        partition(len(plane)),
+        out,
+        dual,
+        margins,
+        parallel,
+    )
+
+
+def _plain(
+    gram: Gram,
+    plane: Array,
+    groups: NDArray[np.int64],
+    weight: Array,
+    shift: Array,
+    scale: Array,
+    start: Start,
+    rate: float,
+    recorded: NDArray[np.int64],
+    out: Array,
+    dual_out: Array,
+    margins_out: Array,
+) -> None:
+    """The same loop through an operator's products."""
+    k, n = weight.shape
+    dual = np.zeros((k, n))
+    majority = groups == MAJORITY
+    minority = groups == MINORITY
+    speed = rate * weight * scale / n
+    record = 0
+    for step in range(int(recorded[-1]) + 1):
+        moved = dual @ plane
+        product = gram.memory_product(dual.T).T
+        margins = start.margins + moved @ plane.T + product
+        logit = -scale * margins - shift
+        if step == recorded[record]:
+            square = start.square + (dual * (product + 2 * start.overlap)).sum(axis=1)
+            out[record, :, :2] = moved + (start.core, start.spurious)
+            out[record, :, 2] = np.sqrt(np.maximum(square, 0))
+            out[record, :, 3] = (weight * np.logaddexp(0, logit)).mean(axis=1)
+            for column, group in ((4, majority), (5, minority)):
+                right = (margins[:, group] > 0).mean(axis=1) if group.any() else 1.0
+                out[record, :, column] = right
+            if len(dual_out):
+                dual_out[record], margins_out[record] = dual, margins
+            record += 1
+        small = np.exp(-np.abs(logit))
+        dual += speed * np.where(logit > 0, 1.0, small) / (1 + small)

@@ -1,0 +1,291 @@
+"""Gradient flow in log time, several objectives on one data set together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+
+from ..theory import (
+    MAJORITY,
+    MINORITY,
+    GroupAccuracy,
+    NotSeparableError,
+    Objective,
+    PitfallsError,
+    SettingError,
+    Trajectory,
+)
+from .descent import observed_groups
+from .gram import Features
+from .max_margin import is_regular, max_margin
+from .sample import Sample, Start
+
+__all__ = ["gradient_flow"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+_LATEST = 1e16
+
+
+@overload
+def gradient_flow(
+    sample: Sample,
+    objective: Objective,
+    times: ArrayLike,
+    initial: ArrayLike | None = None,
+    *,
+    tolerance: float = 1e-9,
+) -> Trajectory: ...
+@overload
+def gradient_flow(
+    sample: Sample,
+    objective: Sequence[Objective],
+    times: ArrayLike,
+    initial: ArrayLike | None = None,
+    *,
+    tolerance: float = 1e-9,
+) -> list[Trajectory]: ...
+def gradient_flow(
+    sample: Sample,
+    objective: Objective | Sequence[Objective],
+    times: ArrayLike,
+    initial: ArrayLike | None = None,
+    *,
+    tolerance: float = 1e-9,
+) -> Trajectory | list[Trajectory]:
+    """Gradient flow ẇ = −∇ℓ(w), in dual form and log time (P1).
+
+    With τ = log(t₀ + t) the flow is smooth and its margins grow like τ: an explicit eighth-order
+    method takes it to t = 1e16 in about two thousand products. On data that cannot be separated
+    the dual weights would grow like t, so there the weights are integrated, implicitly.
+
+    Parameters
+    ----------
+    sample : Sample
+    objective : Objective or sequence of them
+    times : array_like (T,)
+        Increasing times t = learning rate × steps, from 0 to 1e16.
+    initial : array (p,) or (core, spurious, ‖w_ε‖), optional
+        w(0); see `Sample.start`. Zero by default.
+    tolerance : float
+        Relative error per step of the integrator, in [1e-12, 1e-2].
+
+    Returns
+    -------
+    Trajectory or list of Trajectory
+        As ``objective`` is one or a sequence. Dual weights are None on data that cannot be
+        separated.
+
+    Raises
+    ------
+    SettingError
+        An argument is out of range, or an objective does not fit the sample.
+
+    Examples
+    --------
+    >>> from pitfalls.theory import Setting
+    >>> from pitfalls.sims import draw
+    >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
+    >>> run = gradient_flow(sample, Objective.erm(), [10.0, 1e12])
+    >>> run.loss.round(3).tolist(), run.train.worst.tolist()
+    ([0.144, 0.0], [1.0, 1.0])
+    """
+    grid = np.atleast_1d(np.asarray(times, dtype=float))
+    legal = grid.ndim == 1 and grid.size > 0 and ((grid >= 0) & (grid <= _LATEST)).all()
+    if not legal or (np.diff(grid) < 0).any():
+        raise SettingError(
+            "times", times, "increasing numbers in [0, 1e16]", "Time is learning rate × steps."
+        )
+    if not 1e-12 <= tolerance <= 1e-2:
+        raise SettingError("tolerance", tolerance, "a number in [1e-12, 1e-2]")
+    objectives = [objective] if isinstance(objective, Objective) else list(objective)
+    start = sample.start(initial)
+    numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
+    if _separable(sample, objectives):
+        runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance)
+    else:
+        runs = [
+            _weight_flow(sample, o, x, grid, start, tolerance)
+            for o, x in zip(objectives, numbers, strict=True)
+        ]
+    return runs[0] if isinstance(objective, Objective) else runs
+
+
+def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
+    """Whether every objective's examples can be separated."""
+    if not isinstance(sample.gram, Features) and is_regular(sample.gram.matrix()):
+        return True
+    try:
+        for each in objectives:
+            max_margin(sample, each)
+    except NotSeparableError:
+        return False
+    return True
+
+
+def _integrate(
+    speed: object, state: Array, grid: Array, first: float, tolerance: float, **options: object
+) -> Array:
+    """States (T, k) at the times ``grid`` of dy/dlog(first + t) = speed."""
+    log_grid = np.log(first + grid)
+    if log_grid[-1] <= np.log(first):
+        return np.tile(state, (len(grid), 1))
+    solved = solve_ivp(
+        speed,
+        (np.log(first), log_grid[-1]),
+        state,
+        t_eval=log_grid,
+        rtol=tolerance,
+        **options,
+    )
+    if not solved.success:
+        raise PitfallsError(f"the flow could not be integrated: {solved.message}")
+    return np.asarray(solved.y.T)
+
+
+def _first_time(speeds: Array) -> float:
+    """Where log time begins: the time in which the fastest margin moves by one."""
+    return 1 / max(float(np.abs(speeds).max()), 1e-12)
+
+
+def _dual_flow(
+    sample: Sample,
+    objectives: Sequence[Objective],
+    numbers: Sequence[tuple[Array, Array, Array]],
+    grid: Array,
+    start: Start,
+    tolerance: float,
+) -> list[Trajectory]:
+    n, k = sample.n, len(objectives)
+    weight, shift, scale = (np.stack(x, axis=1) for x in zip(*numbers, strict=True))
+    rate = weight * scale / n
+    plane, gram = sample.plane, sample.gram
+
+    def product(dual: Array) -> Array:
+        return plane @ (plane.T @ dual) + gram.memory_product(dual)
+
+    def speed(log_time: float, state: Array) -> Array:
+        margins = start.margins[:, None] + product(state.reshape(n, k))
+        push = rate * expit(-scale * margins - shift)
+        return np.asarray(np.exp(log_time) * push).ravel()
+
+    first = _first_time(scale * product(rate))
+    states = _integrate(
+        speed, np.zeros(n * k), grid, first, tolerance, method="DOP853", atol=tolerance * 1e-3 / n
+    ).reshape(len(grid), n, k)
+    return [
+        _record(sample, objectives[o], numbers[o], grid, start, np.ascontiguousarray(states[..., o]))
+        for o in range(k)
+    ]
+
+
+def _record(
+    sample: Sample,
+    objective: Objective,
+    numbers: tuple[Array, Array, Array],
+    grid: Array,
+    start: Start,
+    dual: Array,
+) -> Trajectory:
+    product = sample.gram.memory_product(dual.T).T
+    moved = dual @ sample.plane
+    square = start.square + (dual * (product + 2 * start.overlap)).sum(axis=1)
+    return _trajectory(
+        sample,
+        objective,
+        numbers,
+        grid,
+        moved + (start.core, start.spurious),
+        np.sqrt(np.maximum(square, 0)),
+        start.margins + moved @ sample.plane.T + product,
+        dual,
+    )
+
+
+def _trajectory(
+    sample: Sample,
+    objective: Objective,
+    numbers: tuple[Array, Array, Array],
+    grid: Array,
+    plane: Array,
+    memory: Array,
+    margins: Array,
+    dual: Array | None,
+) -> Trajectory:
+    weight, shift, scale = numbers
+    groups = observed_groups(sample)
+
+    def right(group: int) -> Array:
+        inside = groups == group
+        return (margins[:, inside] > 0).mean(axis=1) if inside.any() else np.ones(len(grid))
+
+    return Trajectory(
+        times=grid,
+        core=plane[:, 0],
+        spurious=plane[:, 1],
+        memory=memory,
+        loss=(weight * np.logaddexp(0, -scale * margins - shift)).mean(axis=1),
+        train=GroupAccuracy.of(right(MAJORITY), right(MINORITY), float((groups == MAJORITY).mean())),
+        dual=dual,
+        margins=margins,
+        name=objective.name,
+    )
+
+
+def _weight_flow(
+    sample: Sample,
+    objective: Objective,
+    numbers: tuple[Array, Array, Array],
+    grid: Array,
+    start: Start,
+    tolerance: float,
+) -> Trajectory:
+    """The flow of the weights in the coordinates of [U, L], L Lᵀ = E Eᵀ, by an implicit method."""
+    weight, shift, scale = numbers
+    n = sample.n
+    factor = sample.gram.memory_factor()
+    examples = np.hstack((sample.plane, factor))
+    # The part of w(0) that no example sees stays as it is.
+    seen = np.linalg.lstsq(factor, start.overlap, rcond=None)[0]
+    unseen = max(start.square - float(seen @ seen), 0.0)
+    state = np.concatenate(((start.core, start.spurious), seen))
+    rate = weight * scale / n
+
+    def push(weights: Array) -> tuple[Array, Array]:
+        argument = -scale * (examples @ weights) - shift
+        value = rate * expit(argument)
+        return value, value * scale * expit(-argument)
+
+    def speed(log_time: float, weights: Array) -> Array:
+        return np.asarray(np.exp(log_time) * (push(weights)[0] @ examples))
+
+    def jacobian(log_time: float, weights: Array) -> Array:
+        slope = push(weights)[1]
+        return np.asarray(-np.exp(log_time) * ((examples.T * slope) @ examples))
+
+    first = _first_time(scale * (examples @ (examples.T @ rate)))
+    states = _integrate(
+        speed,
+        state,
+        grid,
+        first,
+        min(tolerance, 1e-9),
+        method="LSODA",
+        jac=jacobian,
+        atol=tolerance * 1e-3,
+    )
+    return _trajectory(
+        sample,
+        objective,
+        numbers,
+        grid,
+        states[:, :2],
+        np.sqrt((states[:, 2:] ** 2).sum(axis=1) + unseen),
+        states @ examples.T,
+        None,
+    )

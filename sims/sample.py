@@ -1,0 +1,344 @@
+"""Draws of the model, and samples of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..theory import MAJORITY, MINORITY, Setting, SettingError
+from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
+from .memory import require
+
+__all__ = ["Sample", "Start", "draw"]
+
+Array: TypeAlias = NDArray[np.float64]
+Seed: TypeAlias = int | np.random.SeedSequence
+Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
+
+_FEATURES, _START = 0, 1
+
+
+class Start(NamedTuple):
+    """Initial weights w(0) as a sample sees them.
+
+    Attributes
+    ----------
+    margins : array (n,)
+        Z·w(0).
+    core, spurious : float
+    overlap : array (n,)
+        E·w_ε(0), the memory part's share of the margins.
+    square : float
+        ‖w_ε(0)‖².
+    """
+
+    margins: Array
+    core: float
+    spurious: float
+    overlap: Array
+    square: float
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A training set: folded examples z_i = y_i·x_i, as explicit features or as a Gram operator.
+
+    Made by `draw` or `Sample.from_arrays`.
+
+    Attributes
+    ----------
+    plane : array (n, 2)
+        U, the folded core feature y·x_y and spurious feature y·γ·x_a.
+    labels : array (n,)
+        Training labels, −1 or +1.
+    groups : integer array (n,) or None
+        Observed groups, 1 majority and 0 minority.
+    source : Features, DenseGram or DiagonalPlusPlane
+        How the memory part is known.
+    setting : Setting or None
+        The model's setting, for draws.
+
+    Examples
+    --------
+    >>> sample = draw(Setting(n=4, d=3, rho=0.5, gamma=2.0, sigma=1.0), seed=1)
+    >>> sample.n, sample.plane.tolist()
+    (4, [[1.0, 2.0], [1.0, 2.0], [1.0, -2.0], [1.0, -2.0]])
+    """
+
+    plane: Array
+    labels: Array
+    groups: NDArray[np.int64] | None
+    source: Features | DenseGram | DiagonalPlusPlane
+    setting: Setting | None = None
+    plane_columns: tuple[int, int] = (0, 1)
+    stream: np.random.SeedSequence | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of examples.
+
+        Examples
+        --------
+        >>> draw(Setting(n=4, d=3, rho=0.5, gamma=2.0, sigma=1.0), seed=1).n
+        4
+        """
+        return len(self.plane)
+
+    @cached_property
+    def gram(self) -> Gram:
+        """The operator the solvers use: explicit features when they are the smaller.
+
+        Examples
+        --------
+        >>> type(draw(Setting(n=4, d=9, rho=0.5, gamma=2.0, sigma=1.0), seed=1).gram).__name__
+        'DenseGram'
+        """
+        source = self.source
+        if isinstance(source, Features) and source.memory.shape[1] + 2 >= self.n:
+            require(8.0 * self.n**2, f"the Gram matrix of {self.n} examples", "lower n")
+            return DenseGram(self.plane, source.memory_matrix())
+        return source
+
+    @cached_property
+    def features(self) -> Array:
+        """The raw features x (n, p), the plane in its own columns; explicit samples only.
+
+        Raises
+        ------
+        SettingError
+            The sample has no explicit features.
+
+        Examples
+        --------
+        >>> sample = draw(Setting(n=4, d=1, rho=0.5, gamma=2.0, sigma=0.0), seed=1)
+        >>> sample.labels.tolist(), sample.features[0].tolist()
+        ([-1.0, 1.0, 1.0, 1.0], [-1.0, -2.0, -0.0])
+        """
+        source = self._explicit()
+        folded = np.empty((self.n, source.memory.shape[1] + 2))
+        columns = list(self.plane_columns)
+        folded[:, columns] = self.plane
+        folded[:, np.delete(np.arange(folded.shape[1]), columns)] = source.memory
+        return folded * self.labels[:, None]
+
+    def _explicit(self) -> Features:
+        if not isinstance(self.source, Features):
+            raise SettingError(
+                "sample",
+                type(self.source).__name__,
+                "explicit here",
+                "Draw it with kind='explicit', or give initial=(core, spurious, ‖w_ε‖).",
+            )
+        return self.source
+
+    @classmethod
+    def from_arrays(
+        cls,
+        features: ArrayLike,
+        labels: ArrayLike,
+        groups: ArrayLike | None = None,
+        plane: tuple[int, int] = (0, 1),
+    ) -> Sample:
+        """A sample of one's own features.
+
+        Parameters
+        ----------
+        features : array (n, p)
+            Raw features x, p ≥ 2.
+        labels : array (n,)
+            −1 or +1.
+        groups : integer array (n,), optional
+            Observed groups, 1 majority and 0 minority.
+        plane : pair of int
+            Columns of the core and the spurious feature; all others are memory.
+
+        Raises
+        ------
+        SettingError
+            A shape, a label, a group or a value is not legal.
+
+        Examples
+        --------
+        >>> sample = Sample.from_arrays([[1.0, 2.0, 0.5], [-1.0, 2.0, 0.0]], [1, -1], [1, 0])
+        >>> sample.plane.tolist()
+        [[1.0, 2.0], [1.0, -2.0]]
+        """
+        x = _array("features", features, "numbers of shape (n, p), n ≥ 1 and p ≥ 2", 2)
+        if x.shape[0] < 1 or x.shape[1] < 2:
+            raise SettingError("features", x.shape, "of shape (n, p), n ≥ 1 and p ≥ 2")
+        n, p = x.shape
+        y = _array("labels", labels, "numbers of shape (n,)", 1)
+        if y.shape != (n,):
+            raise SettingError("labels", y.shape, f"of shape ({n},), one per row of features")
+        if not np.isin(y, (-1, 1)).all():
+            raise SettingError(
+                "labels", np.unique(y)[:5].tolist(), "−1 or +1", "For {0, 1} labels give 2·y − 1."
+            )
+        columns = tuple(int(c) for c in plane)
+        if len(columns) != 2 or columns[0] == columns[1] or not all(0 <= c < p for c in columns):
+            raise SettingError("plane", plane, f"two different columns in 0 … {p - 1}")
+        observed = None
+        if groups is not None:
+            observed = np.asarray(groups)
+            if observed.shape != (n,) or not np.isin(observed, (MINORITY, MAJORITY)).all():
+                raise SettingError(
+                    "groups", groups, f"of shape ({n},): 1 for the majority, 0 for the minority"
+                )
+            observed = observed.astype(np.int64)
+        folded = x * y[:, None]
+        u = np.ascontiguousarray(folded[:, list(columns)])
+        source = Features(u, np.ascontiguousarray(np.delete(folded, columns, axis=1)))
+        return cls(u, y, observed, source, plane_columns=(columns[0], columns[1]))
+
+    def start(self, initial: ArrayLike | None) -> Start:
+        """Initial weights as this sample sees them.
+
+        Parameters
+        ----------
+        initial : array (p,) or (core, spurious, ‖w_ε‖), optional
+            Weights in the columns of `features` (explicit samples), or three coordinates whose
+            memory part points in a random direction of the sample's own stream (P2). Three numbers
+            on an explicit sample of three features are the weights. Zero by default.
+
+        Raises
+        ------
+        SettingError
+            Wrong shape, not finite, or a negative norm.
+
+        Examples
+        --------
+        >>> sample = draw(Setting(n=4, d=9, rho=0.5, gamma=2.0, sigma=1.0), seed=1)
+        >>> sample.start((1.0, 0.5, 0.0)).margins.tolist()
+        [2.0, 2.0, 0.0, 0.0]
+        """
+        if initial is None:
+            return Start(np.zeros(self.n), 0.0, 0.0, np.zeros(self.n), 0.0)
+        weights = _array("initial", initial, "finite numbers of shape (p,) or (3,)", 1)
+        if isinstance(self.source, Features) and weights.size == self.source.memory.shape[1] + 2:
+            core, spurious = weights[list(self.plane_columns)]
+            memory = np.delete(weights, self.plane_columns)
+            overlap = self.source.memory @ memory
+            square = float(memory @ memory)
+        elif weights.size == 3:
+            core, spurious, norm = weights
+            if norm < 0:
+                raise SettingError("initial", initial, "with a norm ‖w_ε‖ ≥ 0 as its third number")
+            overlap, square = self._random_overlap(norm), float(norm**2)
+        else:
+            raise SettingError(
+                "initial",
+                weights.shape,
+                "of shape (p,) for explicit samples, or (core, spurious, ‖w_ε‖)",
+            )
+        margins = self.plane @ (core, spurious) + overlap
+        return Start(margins, float(core), float(spurious), overlap, square)
+
+    def _random_overlap(self, norm: float) -> Array:
+        """E·v for a uniformly random v of this norm."""
+        rng = _generator(self.stream or np.random.SeedSequence(0), _START)
+        source = self.source
+        if isinstance(source, DiagonalPlusPlane):
+            d = self.setting.d if self.setting else np.inf
+            scale = norm * np.sqrt(source.square / d) if d else 0.0
+            return np.asarray(scale * rng.standard_normal(self.n))
+        factor = source.memory_factor()
+        k = factor.shape[1]
+        d = self.setting.d if self.setting else k
+        if k == 0:
+            return np.zeros(self.n)
+        direction = rng.standard_normal(k)
+        beyond = rng.chisquare(d - k) if d > k else 0.0
+        length = np.sqrt(direction @ direction + beyond)
+        return np.asarray(factor @ (norm / length * direction))
+
+
+def _array(field: str, value: ArrayLike, allowed: str, dimensions: int) -> Array:
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        raise SettingError(field, value, allowed) from None
+    if array.ndim != dimensions:
+        raise SettingError(field, array.shape, allowed)
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise SettingError(
+            field, float(array[tuple(where)]), "finite", f"Entry {where} is not; clean the data."
+        )
+    return array
+
+
+def _seed_sequence(seed: Seed) -> np.random.SeedSequence:
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise SettingError("seed", seed, "an integer ≥ 0 or a numpy SeedSequence")
+    return np.random.SeedSequence(int(seed))
+
+
+def _generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generator:
+    key: Sequence[int] = (*stream.spawn_key, purpose)
+    return np.random.default_rng(np.random.SeedSequence(stream.entropy, spawn_key=key))
+
+
+def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
+    """Draw a training set of the model.
+
+    Parameters
+    ----------
+    setting : Setting
+    seed : int or SeedSequence
+        The same seed gives the same bytes, and the same plane features for every kind.
+    kind : {"explicit", "gram", "orthogonal"}, optional
+        "explicit" draws all n·d memory features. "gram" draws their Gram matrix, exactly in law,
+        from n(n−1)/2 normals and n chis whatever d is: E = L·Q with Q's rows orthonormal and
+        independent of L, L_ii = σ·χ_{d−i}, σ·N(0, 1) below the diagonal (Bartlett; P2).
+        "orthogonal" is the limit E Eᵀ = σ²d·I. By default "gram" if d ≥ n, else "explicit".
+
+    Returns
+    -------
+    Sample
+
+    Raises
+    ------
+    SettingError
+        An unknown kind or an illegal seed.
+    ResourceError
+        The features or the Gram matrix would not fit in memory.
+
+    Examples
+    --------
+    >>> sample = draw(Setting(n=100, d=10**9, rho=0.9, gamma=5.0, sigma=1e-4), seed=0)
+    >>> round(float(sample.gram.memory_matrix()[0, 0]), 3)
+    10.0
+    """
+    stream = _seed_sequence(seed)
+    rng = _generator(stream, _FEATURES)
+    n, d, sigma = setting.n, setting.d, setting.sigma
+    kind = kind or ("gram" if d >= n else "explicit")
+    means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
+    groups = np.concatenate([np.full(c.count, c.group, dtype=np.int64) for c in setting.cells])
+    labels = rng.choice((-1.0, 1.0), size=n)
+    plane = means + rng.standard_normal((n, 2)) * np.sqrt(setting.feature_variance)
+    source: Features | DenseGram | DiagonalPlusPlane
+    if kind == "orthogonal":
+        source = DiagonalPlusPlane(plane, sigma**2 * d)
+    elif kind == "explicit":
+        require(8.0 * n * d, f"explicit features, {n} × {d},", "draw kind='gram', or lower n or d")
+        memory = rng.standard_normal((n, d))
+        memory *= sigma
+        source = Features(plane, memory)
+    elif kind == "gram":
+        require(16.0 * n * n, f"the Gram matrix of {n} examples", "lower n")
+        k = min(n, d)
+        factor = np.tril(rng.standard_normal((n, k)), -1)
+        np.fill_diagonal(factor, np.sqrt(rng.chisquare(d - np.arange(k))))
+        factor *= sigma
+        source = DenseGram(plane, factor @ factor.T, factor)
+    else:
+        raise SettingError("kind", kind, "'explicit', 'gram' or 'orthogonal'")
+    return Sample(plane, labels, groups, source, setting=setting, stream=stream)
