@@ -179,7 +179,9 @@ def _dual_flow(
         speed, np.zeros(n * k), grid, first, tolerance, method="DOP853", atol=tolerance * 1e-3 / n
     ).reshape(len(grid), n, k)
     return [
-        _record(sample, objectives[o], numbers[o], grid, start, np.ascontiguousarray(states[..., o]))
+        _record(
+            sample, objectives[o], numbers[o], grid, start, np.ascontiguousarray(states[..., o])
+        )
         for o in range(k)
     ]
 
@@ -230,7 +232,9 @@ def _trajectory(
         spurious=plane[:, 1],
         memory=memory,
         loss=(weight * np.logaddexp(0, -scale * margins - shift)).mean(axis=1),
-        train=GroupAccuracy.of(right(MAJORITY), right(MINORITY), float((groups == MAJORITY).mean())),
+        train=GroupAccuracy.of(
+            right(MAJORITY), right(MINORITY), float((groups == MAJORITY).mean())
+        ),
         dual=dual,
         margins=margins,
         name=objective.name,

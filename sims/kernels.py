@@ -185,4 +185,3 @@ def descend(
                 dual[o, i] += rate * weight[o, i] * scale[o, i] / n * sigmoid
         if step == steps[record]:
             record += 1
-

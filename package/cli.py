@@ -1,0 +1,343 @@
+"""The command: every subcommand is a thin caller of one function of the library."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_SETTING = (
+    ("n", "1000", "training examples"),
+    ("d", "1798", "example-specific features"),
+    ("rho", "0.9", "majority share ρ"),
+    ("gamma", "5", "size γ of the spurious feature"),
+    ("sigma", "0.5", "σ of each example-specific feature"),
+    ("core-noise", "0.12", "σ_y, noise of the core feature"),
+    ("spurious-noise", "0.12", "σ_a, noise of the spurious feature"),
+    ("label-noise", "0", "share η of training labels flipped"),
+)
+_OBJECTIVES = ("erm", "reweighting", "logit-shifting")
+
+
+def _count(text: str) -> int:
+    """An integer, also written 1e6."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
+
+
+def _add_setting(parser: argparse.ArgumentParser, defaults: bool) -> None:
+    group = parser.add_argument_group("setting")
+    for name, default, words in _SETTING:
+        group.add_argument(
+            f"--{name}",
+            type=_count if name in ("n", "d") else float,
+            default=None,
+            metavar="N" if name in ("n", "d") else "X",
+            help=f"{words} (default {default})" if defaults else words,
+        )
+
+
+def _setting(options: argparse.Namespace) -> Any:
+    from .theory import Setting
+
+    values = {}
+    for name, default, _ in _SETTING:
+        field = name.replace("-", "_")
+        given = getattr(options, field)
+        kind = _count if name in ("n", "d") else float
+        values[field] = kind(default) if given is None else given
+    return Setting(**values)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from . import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="pitfalls",
+        description="Why memorisation keeps a spurious feature, and which training method cures "
+        "it, for how long: the linear model of Bayat et al. (ICLR 2025), solved and simulated.",
+        epilog="Exit status: 0 done and holding, 1 a statement failed, 2 bad usage or input.",
+    )
+    parser.add_argument("--version", action="version", version=f"pitfalls {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    verify = commands.add_parser(
+        "verify",
+        help="check Theorem 2.2 and the closed forms against simulation",
+        description="Check Theorem 2.2 and the closed forms against simulation, statement by "
+        "statement; docs/theorem.md says in words what is checked.",
+        epilog="Exit status: 0 every statement holds, 1 one does not (with --self-test: one "
+        "cannot fail), 2 bad usage.",
+    )
+    verify.add_argument("--quick", action="store_true", help="fewer replicates")
+    verify.add_argument(
+        "--self-test",
+        action="store_true",
+        help="bend each prediction by twice what it would catch; every bend must be refused",
+    )
+    verify.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    verify.add_argument(
+        "--replicates", type=_count, metavar="N", help="draws per setting (default 100; quick 24)"
+    )
+    verify.add_argument("--workers", type=_count, metavar="N", help="threads (default: all cores)")
+    verify.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
+    verify.set_defaults(run=_verify)
+
+    train = commands.add_parser(
+        "train",
+        help="one run: group accuracies over time",
+        description="Train on one draw of a setting and show group accuracies over time, with the "
+        "limit t → ∞. Gradient flow, or gradient descent where --learning-rate and --steps are "
+        "given. Test accuracies are closed-form.",
+    )
+    _add_setting(train, defaults=True)
+    train.add_argument(
+        "--objective",
+        action="append",
+        choices=_OBJECTIVES,
+        help="may be given more than once (default: all three)",
+    )
+    train.add_argument(
+        "--time", type=float, metavar="T", help="flow until t = rate × steps (default 1e6)"
+    )
+    train.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="X",
+        help="of the binary model; a two-logit softmax at rate η is this at 2η",
+    )
+    train.add_argument("--steps", type=_count, metavar="N", help="steps of gradient descent")
+    train.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    train.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
+    train.set_defaults(run=_train)
+
+    figure = commands.add_parser(
+        "figure",
+        help="draw a figure as PNG, PDF and CSV",
+        description="Draw a figure as PNG, PDF and CSV. Setting flags replace the figure's own.",
+    )
+    figure.add_argument("name", choices=("trajectories", "all"), metavar="NAME")
+    figure.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default out)"
+    )
+    _add_setting(figure, defaults=False)
+    figure.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    figure.add_argument(
+        "--time", type=float, default=1e12, metavar="T", help="last time (default 1e12)"
+    )
+    figure.set_defaults(run=_figure)
+    return parser
+
+
+def _check_writable(path: Path | None) -> None:
+    """Fail before the work, not after it."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give a file name")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"the folder {path.parent} is not writable; choose another")
+
+
+def _write_json(path: Path | None, content: dict[str, Any]) -> None:
+    from . import figures
+
+    if path is not None:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        figures.write_atomically(path, text.encode())
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from . import studies
+    from .show import progress, show_verification
+
+    _check_writable(options.json)
+    with progress() as update:
+        table = studies.verify(
+            seed=options.seed,
+            replicates=options.replicates,
+            quick=options.quick,
+            workers=options.workers,
+            progress=update,
+        )
+    show_verification(table)
+    _write_json(options.json, table.as_json())
+    failed = [row.id for row in table.statements if not row.holds]
+    if failed:
+        print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
+    if options.self_test:
+        loose = table.not_refused()
+        bends = 2 * len(table.statements)
+        print(
+            f"Self-test: {len(table.statements)} predictions bent both ways by twice what each "
+            f"would catch, {bends} bends; "
+            + ("every bend refused." if not loose else f"NOT refused: {', '.join(loose)}.")
+        )
+        failed += loose
+    return FAILED if failed else DONE
+
+
+def _train(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from . import sims
+    from .theory import NotSeparableError, Objective, SettingError, proportional
+    from .show import show_runs
+
+    _check_writable(options.json)
+    if (options.learning_rate is None) != (options.steps is None):
+        raise SettingError(
+            "--learning-rate, --steps",
+            (options.learning_rate, options.steps),
+            "given together, for gradient descent",
+            "Give both, or --time for gradient flow.",
+        )
+    if options.steps is not None and options.time is not None:
+        raise SettingError("--time", options.time, "left out with --learning-rate and --steps")
+    setting = _setting(options)
+    makers = {
+        "erm": lambda: Objective.erm(),
+        "reweighting": lambda: Objective.reweighting(setting),
+        "logit-shifting": lambda: Objective.logit_shifting(setting),
+    }
+    objectives = [makers[name]() for name in options.objective or _OBJECTIVES]
+    sample = sims.draw(setting, options.seed)
+    if options.steps is not None:
+        record = np.unique(np.round(np.geomspace(1, options.steps + 1, 13)).astype(int) - 1)
+        runs = sims.gradient_descent(
+            sample, objectives, options.learning_rate, options.steps, record=record, examples=False
+        )
+        how = f"gradient descent, {options.steps} steps at rate {options.learning_rate:g}"
+    else:
+        latest = 1e6 if options.time is None else options.time
+        if not 1e-2 < latest <= 1e16:
+            raise SettingError("--time", latest, "a number in (0.01, 1e16]")
+        times = np.concatenate(([0.0], np.geomspace(1e-2, latest, 13)))
+        runs = sims.gradient_flow(sample, objectives, times)
+        how = f"gradient flow to t = {latest:g}"
+    limits = []
+    for name, solve in (
+        ("limit of this draw", lambda: sims.max_margin(sample)),
+        ("limit predicted at this d/n", lambda: proportional.max_margin(setting)),
+    ):
+        try:
+            solution = solve()
+        except NotSeparableError:
+            continue
+        accuracy = solution.accuracy(setting)
+        limits.append((name, solution, (accuracy.majority, accuracy.minority)))
+    tests = [run.accuracy(setting) for run in runs]
+    rows = [
+        list(zip(test.majority, test.minority, run.train.worst, strict=True))
+        for run, test in zip(runs, tests, strict=True)
+    ]
+    heading = (
+        f"{setting}\nκ = {setting.kappa:g}, d/n = {setting.delta:g}; {how}, seed {options.seed}"
+    )
+    show_runs(runs, rows, limits, heading)
+    if not limits:
+        print("The draw cannot be separated: training ends at a finite minimiser.")
+    _write_json(
+        options.json,
+        {
+            "schema": 1,
+            "seed": options.seed,
+            "setting": {field: getattr(setting, field) for field in setting.__dataclass_fields__},
+            "runs": [
+                {
+                    "objective": run.name,
+                    "times": run.times.tolist(),
+                    "core": run.core.tolist(),
+                    "spurious": run.spurious.tolist(),
+                    "memory": run.memory.tolist(),
+                    "loss": run.loss.tolist(),
+                    "test": {
+                        "majority": test.majority.tolist(),
+                        "minority": test.minority.tolist(),
+                    },
+                    "train": {
+                        "majority": run.train.majority.tolist(),
+                        "minority": run.train.minority.tolist(),
+                    },
+                }
+                for run, test in zip(runs, tests, strict=True)
+            ],
+            "limits": [
+                {
+                    "name": name,
+                    "core": solution.core,
+                    "spurious": solution.spurious,
+                    "memory": solution.memory,
+                    "test": {"majority": majority, "minority": minority},
+                }
+                for name, solution, (majority, minority) in limits
+            ],
+        },
+    )
+    return DONE
+
+
+def _figure(options: argparse.Namespace) -> int:
+    from . import figures
+    from .theory import SettingError
+
+    if not 1e-2 < options.time <= 1e16:
+        raise SettingError("--time", options.time, "a number in (0.01, 1e16]")
+    own = any(getattr(options, name.replace("-", "_")) is not None for name, *_ in _SETTING)
+    names = figures.NAMES if options.name == "all" else (options.name,)
+    for name in names:
+        setting = _setting(options) if own else None
+        for path in figures.make(
+            name, options.out, setting=setting, seed=options.seed, latest=options.time
+        ):
+            print(path)
+    return DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        0 done and holding, 1 a statement failed, 2 bad usage or input, 130 interrupted.
+
+    Examples
+    --------
+    >>> main(["train", "--n", "0"])
+    2
+    """
+    options = _parser().parse_args(arguments)
+    from .theory import PitfallsError
+
+    try:
+        return int(options.run(options))
+    except PitfallsError as error:
+        print(f"pitfalls {options.command}: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except OSError as error:
+        print(f"pitfalls {options.command}: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        print(f"pitfalls {options.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED

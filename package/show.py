@@ -1,0 +1,116 @@
+"""What the command shows: tables and progress on a terminal, plain text when piped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from . import studies
+from .theory import Solution, Trajectory
+
+__all__ = ["progress", "show_runs", "show_verification"]
+
+Update: TypeAlias = Callable[[int, int, str], None]
+
+_PIPED_WIDTH = 160
+_WIDE = 130
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+
+
+@contextmanager
+def progress() -> Iterator[Update]:
+    """A progress bar on the terminal of standard error; silent when that is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total, label: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda done, total, label: bar.update(
+            task, completed=done, total=total, description=label
+        )
+
+
+def _number(value: float | None, digits: int = 5) -> str:
+    return "" if value is None else f"{value:.{digits}g}"
+
+
+def show_verification(table: studies.Verification) -> None:
+    """Print the statements, a line each; the claims too where the terminal is wide enough."""
+    console = _console()
+    wide = console.width >= _WIDE
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1 if wide else 0, 0, 0))
+    grid.add_column("statement", overflow="fold")
+    if wide:
+        grid.add_column("claim", overflow="fold")
+    for name in ("predicted", "observed", "std. error", "z", "would catch"):
+        grid.add_column(name, justify="right", no_wrap=console.width >= 80)
+    grid.add_column("holds")
+    for row in table.statements:
+        cells = [row.id, *([row.claim] if wide else [])]
+        cells += [_number(row.prediction), _number(row.observed), _number(row.standard_error, 2)]
+        cells += ["" if row.z is None else f"{row.z:+.2f}", _number(row.detectable, 2)]
+        verdict = Text("yes", "green") if row.holds else Text("NO", "bold red")
+        grid.add_row(*cells, verdict)
+    console.print(grid)
+    for row in table.statements:
+        if row.note or not row.holds:
+            # Claims are long; without soft wrapping a narrow terminal would cut them.
+            text = f"{row.id}: {row.claim}" + (f" ({row.note})" if row.note else "")
+            console.print(Text(text, "" if row.holds else "red"), soft_wrap=not sys.stdout.isatty())
+    held = sum(row.holds for row in table.statements)
+    console.print(
+        f"\n{held} of {len(table.statements)} statements hold "
+        f"(seed {table.seed}, {table.replicates} replicates)."
+    )
+    console.print(
+        "A prediction off by more than 'would catch' is refused; on true statements the whole table "
+        "raises a false alarm once in 1,000 seeds."
+    )
+
+
+def show_runs(
+    runs: Sequence[Trajectory],
+    accuracies: Sequence[Sequence[tuple[float, float, float]]],
+    limits: Sequence[tuple[str, Solution, tuple[float, float]]],
+    heading: str,
+) -> None:
+    """Print group accuracies over time, objectives side by side, and the limits below.
+
+    ``accuracies[o][i]`` are (majority test, minority test, worst train) of run o at time i.
+    """
+    console = _console()
+    console.print(heading)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("time t", justify="right")
+    for run in runs:
+        name = run.name
+        for kind in ("test majority", "test minority", "worst train"):
+            grid.add_column(f"{name}\n{kind}", justify="right")
+    for i, time in enumerate(runs[0].times):
+        entries = [f"{x:.3f}" for per_run in accuracies for x in per_run[i]]
+        grid.add_row(f"{time:.4g}", *entries)
+    console.print(grid)
+    for name, solution, (majority, minority) in limits:
+        core, spurious, memory = solution.coordinates
+        console.print(
+            f"{name}: majority {majority:.4f}, minority {minority:.4f} "
+            f"(w_y {core:.4f}, w_a {spurious:.4f}, ‖w_ε‖ {memory:.4f})"
+        )

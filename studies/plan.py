@@ -1,0 +1,445 @@
+"""What `verify` checks, part by part: each part yields statements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ..sims import Sample, draw, gradient_descent, gradient_flow, max_margin, replicate, stream
+from ..theory import Objective, Setting, Solution, orthogonal, proportional
+from .statements import Measured, Statement, convergence, exact, extrapolated, statistical
+
+__all__ = ["PARTS", "Plan", "Progress", "figure_1_accuracies", "figure_1_setting"]
+
+Array: TypeAlias = NDArray[np.float64]
+Seed: TypeAlias = np.random.SeedSequence
+Progress: TypeAlias = Callable[[int, int, str], None]
+
+RHO, GAMMA = 0.9, 5.0
+SIZE = 200
+LADDER = (0.5, 2, 8, 32, 128, 1000)
+PUBLISHED_MINORITY, PUBLISHED_POINTS = 0.144, 500
+
+_BATCHES = 2 * (2 * len(LADDER) + 3) + 2
+
+
+class Plan:
+    """Streams, workers and progress of one verification.
+
+    Parameters
+    ----------
+    seed, replicates : int
+    workers : int or None
+    progress : callable
+
+    Examples
+    --------
+    >>> plan = Plan(0, 3, None, lambda done, total, label: None)
+    >>> plan.batch(lambda seed: seed.spawn_key, "three streams")
+    [(1, 0), (1, 1), (1, 2)]
+    """
+
+    def __init__(self, seed: int, replicates: int, workers: int | None, progress: Progress) -> None:
+        self.seed, self.replicates, self.workers = seed, replicates, workers
+        self._progress = progress
+        self._batches = 0
+
+    def stream(self, index: int) -> Seed:
+        """A stream for a single draw, outside the batches.
+
+        Examples
+        --------
+        >>> Plan(0, 3, None, lambda done, total, label: None).stream(2).spawn_key
+        (0, 2)
+        """
+        return stream(self.seed, 0, index)
+
+    def batch(self, function: Callable[[Seed], Any], label: str) -> list[Any]:
+        """``function`` on fresh streams, one per replicate.
+
+        Examples
+        --------
+        >>> Plan(0, 2, 1, lambda done, total, label: None).batch(lambda seed: seed.entropy, "")
+        [0, 0]
+        """
+        results = []
+        before, self._batches = self._batches * self.replicates, self._batches + 1
+        streams = [stream(self.seed, self._batches, i) for i in range(self.replicates)]
+        for result in replicate(function, streams, self.workers):
+            results.append(result)
+            self._progress(before + len(results), _BATCHES * self.replicates, label)
+        return results
+
+
+def _with_memory(n: int, delta: float, kappa: float, **others: float) -> Setting:
+    """ρ = 0.9 and γ = 5 at a given d/n and κ."""
+    d = round(n * delta)
+    return Setting(
+        n=n, d=d, sigma=math.sqrt(kappa * n / d), **{"rho": RHO, "gamma": GAMMA, **others}
+    )
+
+
+def _three(setting: Setting) -> list[Objective]:
+    return [Objective.erm(), Objective.reweighting(setting), Objective.logit_shifting(setting)]
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def _minority_margin(weights: Solution) -> float:
+    return weights.core - GAMMA * weights.spurious
+
+
+def _minority_score(weights: Solution, setting: Setting) -> float:
+    """The minority's test margin in standard deviations: its accuracy is Φ of this."""
+    core, spurious = weights.core, weights.spurious
+    noise = math.hypot(setting.core_noise * core, setting.gamma * setting.spurious_noise * spurious)
+    return (core - setting.gamma * spurious) / math.hypot(noise, setting.sigma * weights.memory)
+
+
+def without_memory(plan: Plan) -> Iterator[Statement]:
+    """(a) σ = 0: the theorem's first case."""
+    clean = Setting(n=1000, d=1798, rho=RHO, gamma=GAMMA, sigma=0.0)
+    times = np.array([1e8, 1e10, 1e12, 1e14, 1e16])
+    flow = gradient_flow(draw(clean, plan.stream(0)), Objective.erm(), times)
+    law = orthogonal.asymptote(clean, Objective.erm()).at(times)
+    ratio = flow.spurious / flow.core
+    yield exact(
+        "a.ratio",
+        "σ = 0, ERM: w_a/w_y of the simulated flow at t = 10⁸ is the asymptote's",
+        prediction=float(law.spurious[0] / law.core[0]),
+        observed=float(ratio[0]),
+        tolerance=1e-6,
+    )
+    yield convergence(
+        "a.rate",
+        "σ = 0, ERM: w_a/w_y falls like 1/log t",
+        rate=-1.0,
+        grid=np.log(times).tolist(),
+        errors=ratio.tolist(),
+        tolerance=0.05,
+    )
+    noisy = replace(clean, core_noise=0.12, spurious_noise=0.12)
+    reached = gradient_flow(draw(noisy, plan.stream(1)), Objective.erm(), times[-1:]).at(0)
+    accuracy = reached.accuracy(noisy)
+    for group, value in (("majority", accuracy.majority), ("minority", accuracy.minority)):
+        yield exact(
+            f"a.{group}",
+            f"σ = 0, ERM, feature noise 0.12: {group} test accuracy at t = 10¹⁶",
+            prediction=1.0,
+            observed=value,
+            tolerance=1e-6,
+        )
+
+
+def orthogonal_data(plan: Plan) -> Iterator[Statement]:
+    """P3 and P6 on exactly orthogonal data: two independent programs, one answer."""
+    setting = _with_memory(SIZE, 50, 2 * orthogonal.critical_memory(RHO, GAMMA))
+    sample = draw(setting, plan.stream(2), kind="orthogonal")
+    found, closed = max_margin(sample), orthogonal.max_margin(setting)
+    yield exact(
+        "b.orthogonal.max-margin",
+        "orthogonal data: largest difference of the solver's max margin from the closed form",
+        prediction=0.0,
+        observed=float(np.abs(found.coordinates - closed.coordinates).max()),
+        tolerance=1e-10,
+    )
+    for flow in gradient_flow(sample, _three(setting), [1e10]):
+        objective = next(o for o in _three(setting) if o.name == flow.name)
+        law = orthogonal.asymptote(setting, objective).at([1e10])
+        yield exact(
+            f"b.orthogonal.{_slug(flow.name)}",
+            f"orthogonal data, {flow.name}: minority margin of the simulated flow at t = 10¹⁰",
+            prediction=_minority_margin(law.at(0)),
+            observed=_minority_margin(flow.at(0)),
+            tolerance=1e-4,
+        )
+
+
+def same_data(plan: Plan) -> Iterator[Statement]:
+    """(c) ERM, reweighting and logit shifting on the same data go to the same place."""
+    setting = _with_memory(SIZE, 2000, 1.2 * orthogonal.critical_memory(RHO, GAMMA))
+    sample = draw(setting, plan.stream(3))
+    limit = max_margin(sample)
+    times = np.logspace(8, 16, 9)
+    for flow in gradient_flow(sample, _three(setting), times):
+        angles = flow.angle(limit)
+        yield convergence(
+            f"c.rate.{_slug(flow.name)}",
+            f"same data, {flow.name}: the angle to the max margin falls like 1/log t",
+            rate=-1.0,
+            grid=np.log(times).tolist(),
+            errors=angles.tolist(),
+            tolerance=0.15,
+            note=f"{angles[0]:.2f}° at t = 10⁸, {angles[-1]:.2f}° at 10¹⁶",
+        )
+        yield exact(
+            f"c.loss.{_slug(flow.name)}",
+            f"same data, {flow.name}: t·ℓ(t)/‖ŵ‖² at t = 10¹⁶",
+            prediction=1.0,
+            observed=float(times[-1] * flow.loss[-1] / limit.norm**2),
+            tolerance=1e-3,
+        )
+
+
+class _Cell(NamedTuple):
+    """Max margins of replicates at n and 2n, and what the theory says of them."""
+
+    setting: Setting
+    proportional: Solution
+    orthogonal: Solution
+    at_n: list[Solution]
+    at_2n: list[Solution]
+
+    def measured(self, quantity: Callable[[Solution], float]) -> Measured:
+        return extrapolated([quantity(w) for w in self.at_n], [quantity(w) for w in self.at_2n])
+
+    def score(self, weights: Solution) -> float:
+        return _minority_score(weights, self.setting)
+
+
+def _measure(
+    plan: Plan,
+    label: str,
+    setting_at: Callable[[int], Setting],
+    objective_of: Callable[[Setting], Objective] = lambda setting: Objective.erm(),
+    size: int = SIZE,
+) -> _Cell:
+    def solve(setting: Setting) -> Callable[[Seed], Solution]:
+        def one(seed: Seed) -> Solution:
+            solution = max_margin(draw(setting, seed), objective_of(setting))
+            return replace(solution, dual=None, margins=None)
+
+        return one
+
+    small, large = setting_at(size), setting_at(2 * size)
+    return _Cell(
+        setting=large,
+        proportional=proportional.max_margin(large, objective_of(large)),
+        orthogonal=orthogonal.max_margin(large, objective_of(large)),
+        at_n=plan.batch(solve(small), f"{label}, n = {size}"),
+        at_2n=plan.batch(solve(large), f"{label}, n = {2 * size}"),
+    )
+
+
+_QUANTITIES: tuple[tuple[str, str, Callable[[_Cell, Solution], float]], ...] = (
+    ("core", "w_y", lambda cell, w: w.core),
+    ("spurious", "w_a", lambda cell, w: w.spurious),
+    ("memory", "‖w_ε‖", lambda cell, w: w.memory),
+    ("score", "minority margin / its standard deviation", lambda cell, w: cell.score(w)),
+    (
+        "minority",
+        "minority accuracy",
+        lambda cell, w: w.accuracy(cell.setting).minority,
+    ),
+    ("support", "share of support vectors", lambda cell, w: w.support or 0.0),
+)
+
+
+def _against_proportional(
+    cell: _Cell, prefix: str, where: str, names: Sequence[str]
+) -> Iterator[Statement]:
+    for name, words, quantity in _QUANTITIES:
+        if name in names:
+            yield statistical(
+                f"{prefix}.{name}",
+                f"{where}: {words} of the max margin",
+                prediction=quantity(cell, cell.proportional),
+                measured=cell.measured(lambda w, quantity=quantity: quantity(cell, w)),  # type: ignore[misc]
+            )
+
+
+def both_sides(plan: Plan) -> Iterator[Statement]:
+    """(b) σ > 0, κ on both sides of κ*, d/n from 0.5 to 1000."""
+    threshold = orthogonal.critical_memory(RHO, GAMMA)
+    for ratio, side, limit in ((0.5, "below", 1.0), (2.0, "above", 0.0)):
+        cells = []
+        for delta in LADDER:
+            where = f"κ = {ratio:g}κ*, d/n = {delta:g}"
+
+            def setting_at(n: int, delta: float = delta, ratio: float = ratio) -> Setting:
+                return _with_memory(n, delta, ratio * threshold)
+
+            cell = _measure(plan, where, setting_at)
+            cells.append(cell)
+            names = ("spurious", "memory", "score")
+            yield from _against_proportional(cell, f"b.{side}.{delta:g}", where, names)
+        far = [(d, c) for d, c in zip(LADDER, cells, strict=True) if d >= 8]
+        yield convergence(
+            f"b.{side}.orthogonal",
+            f"κ = {ratio:g}κ*: ‖w_ε‖ differs from the orthogonal limit (P3) by O(n/d)",
+            rate=-1.0,
+            grid=[d for d, _ in far],
+            errors=[_shifted(c.measured(lambda w: w.memory), -c.orthogonal.memory) for _, c in far],
+            tolerance=0.1,
+        )
+        yield convergence(
+            f"b.{side}.theorem",
+            f"κ = {ratio:g}κ*: the minority's margin in standard deviations grows like √(d/n)",
+            rate=0.5,
+            grid=[d for d, _ in far],
+            errors=[c.measured(c.score) for _, c in far],
+            tolerance=0.05,
+        )
+        last = cells[-1]
+        accuracies = [w.accuracy(last.setting).minority for w in last.at_2n]
+        yield exact(
+            f"b.{side}.limit",
+            f"κ = {ratio:g}κ*, d/n = 1000: mean minority test accuracy against the theorem's limit",
+            prediction=limit,
+            observed=float(np.mean(accuracies)),
+            tolerance=1e-6,
+        )
+
+
+def _shifted(measured: Measured, by: float) -> Measured:
+    return replace(measured, mean=measured.mean + by)
+
+
+def other_cells(plan: Plan) -> Iterator[Statement]:
+    """P9 beyond the theorem: label noise, feature noise and vector scaling."""
+
+    def noisy(n: int) -> Setting:
+        return _with_memory(
+            n, 4, 2.0, gamma=2.0, core_noise=0.3, spurious_noise=0.3, label_noise=0.1
+        )
+
+    cell = _measure(plan, "label and feature noise", noisy)
+    names = ("core", "spurious", "memory", "minority", "support")
+    yield from _against_proportional(
+        cell, "b.noise", "label noise 0.1, feature noise 0.3, d/n = 4", names
+    )
+
+    def scaling(setting: Setting) -> Objective:
+        return Objective.vector_scaling(setting, {1: 2.0, 0: 1.0})
+
+    cell = _measure(plan, "vector scaling", lambda n: _with_memory(n, 4, 1.0), scaling)
+    yield from _against_proportional(cell, "b.scaling", "vector scaling 2 : 1, d/n = 4", names)
+
+
+def near_orthogonality(plan: Plan) -> Iterator[Statement]:
+    """The condition d ≫ log n: how orthogonal the example-specific features are."""
+    setting = _with_memory(SIZE, 1000, 1.0)
+    n, d = setting.n, setting.d
+    level = math.sqrt(2 * math.log(n) / d)
+
+    def cosines(seed: Seed) -> tuple[int, float]:
+        memory = draw(setting, seed).gram.memory_matrix()
+        lengths = np.sqrt(memory.diagonal())
+        cosine = np.abs(np.tril(memory / np.outer(lengths, lengths), -1))
+        return int((cosine > level).sum()), float(cosine.max())
+
+    found = plan.batch(cosines, "near-orthogonality")
+    # The squared cosine of two independent Gaussian vectors is Beta(½, (d−1)/2).
+    beyond = float(stats.beta.sf(level**2, 0.5, (d - 1) / 2))
+    largest = float(np.mean([each[1] for each in found]))
+    yield statistical(
+        "b.near-orthogonality",
+        f"d/n = 1000: pairs of examples with |cos(ε_i, ε_j)| > √(2 log n/d) = {level:.4f}",
+        prediction=n * (n - 1) / 2 * beyond,
+        measured=Measured.of([each[0] for each in found]),
+        note=f"mean of the largest |cos| {largest:.4f}; √(4 log n/d) = "
+        f"{math.sqrt(2) * level:.4f}; d/log n = {d / math.log(n):.0f}",
+    )
+
+
+def figure_1_setting() -> Setting:
+    """The paper's Figure 1 with the 901 + 99 examples its code draws.
+
+    Examples
+    --------
+    >>> [cell.count for cell in figure_1_setting().cells]
+    [901, 99]
+    """
+    return Setting(
+        n=1000, d=1798, rho=0.901, gamma=5.0, sigma=0.5, core_noise=0.12, spurious_noise=0.12
+    )
+
+
+def figure_1_start(rng: np.random.Generator, inputs: int = 1800) -> tuple[float, float, float]:
+    """(w_y, w_a, ‖w_ε‖) of w₁ − w₀ for PyTorch's default start of a two-logit linear layer.
+
+    Each weight of a layer with p inputs is uniform on ±1/√p.
+
+    Examples
+    --------
+    >>> start = figure_1_start(np.random.default_rng(0))
+    >>> abs(start[0]) < 2 / 1800**0.5, round(start[2], 1)
+    (True, 0.8)
+    """
+    bound = inputs**-0.5
+    difference = np.subtract(*rng.uniform(-bound, bound, size=(2, inputs)))
+    return float(difference[0]), float(difference[1]), float(np.linalg.norm(difference[2:]))
+
+
+def figure_1_accuracies(seed: Seed) -> tuple[float, float]:
+    """One run made as the paper's: its exact minority test accuracy and that of 500 test points.
+
+    Random start, 1,000 steps at rate 0.01 of a two-logit softmax (0.02 of the binary model).
+
+    Examples
+    --------
+    >>> exact, counted = figure_1_accuracies(np.random.SeedSequence(0))
+    >>> 0 < exact < 0.3 and abs(exact - counted) < 0.1
+    True
+    """
+    setting = figure_1_setting()
+    sample: Sample = draw(setting, seed)
+    rng = np.random.default_rng(
+        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 2))
+    )
+    run = gradient_descent(
+        sample,
+        Objective.erm(),
+        learning_rate=0.02,
+        steps=1000,
+        initial=figure_1_start(rng),
+        record=[1000],
+        examples=False,
+    )
+    accuracy = float(run.accuracy(setting).minority[-1])
+    return accuracy, float(rng.binomial(PUBLISHED_POINTS, accuracy)) / PUBLISHED_POINTS
+
+
+def figure_1(plan: Plan) -> Iterator[Statement]:
+    """(d) The paper's Figure 1: its published run, and where that setting ends."""
+    runs = np.array(plan.batch(figure_1_accuracies, "Figure 1, 1,000 steps"))
+    low, high = np.quantile(runs[:, 1], (0.025, 0.975))
+    middle = float(low + high) / 2
+    yield exact(
+        "d.published",
+        "Figure 1: the published minority accuracy after 1,000 steps lies in the central 95 % of "
+        "replicates",
+        prediction=PUBLISHED_MINORITY,
+        observed=middle,
+        tolerance=float(high - low) / 2,
+        note=f"central 95 %: {low:.3f} … {high:.3f}; exact accuracy {runs[:, 0].mean():.3f} ± "
+        f"{runs[:, 0].std(ddof=1):.3f}",
+    )
+
+    def setting_at(n: int) -> Setting:
+        return replace(figure_1_setting(), n=n, d=round(1.798 * n), rho=RHO)
+
+    cell = _measure(plan, "Figure 1, limit", setting_at, size=500)
+    names = ("core", "spurious", "memory", "minority", "support")
+    yield from _against_proportional(
+        cell, "d.limit", "Figure 1 (900 + 100 examples) in the limit t → ∞", names
+    )
+
+
+PARTS: tuple[Callable[[Plan], Iterator[Statement]], ...] = (
+    without_memory,
+    orthogonal_data,
+    near_orthogonality,
+    both_sides,
+    other_cells,
+    same_data,
+    figure_1,
+)

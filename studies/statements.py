@@ -1,0 +1,302 @@
+"""Statements: a prediction, what was observed, and a verdict that could have gone the other way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+__all__ = [
+    "FALSE_ALARM",
+    "Measured",
+    "Statement",
+    "convergence",
+    "exact",
+    "extrapolated",
+    "judge",
+    "self_test",
+    "statistical",
+]
+
+Kind: TypeAlias = Literal["exact", "statistical", "convergence"]
+
+FALSE_ALARM = 1e-3
+"""Chance that a table of true statements has any statistical one refused."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A Monte Carlo estimate.
+
+    Attributes
+    ----------
+    mean, standard_error : float
+    freedom : float
+        Degrees of freedom of the standard error.
+
+    Examples
+    --------
+    >>> Measured.of([1.0, 2.0, 3.0])
+    Measured(mean=2.0, standard_error=0.5773502691896258, freedom=2)
+    """
+
+    mean: float
+    standard_error: float
+    freedom: float
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Measured:
+        """From independent replicates, at least two.
+
+        Examples
+        --------
+        >>> Measured.of([0.0, 2.0]).mean
+        1.0
+        """
+        array = np.asarray(values, dtype=float)
+        error = float(array.std(ddof=1) / math.sqrt(array.size))
+        return cls(float(array.mean()), error, array.size - 1)
+
+
+def extrapolated(at_n: ArrayLike, at_2n: ArrayLike) -> Measured:
+    """2·mean(2n) − mean(n): removes a bias of order 1/n, from independent draws.
+
+    The degrees of freedom are Welch and Satterthwaite's.
+
+    Examples
+    --------
+    >>> extrapolated([1.1, 1.3], [1.0, 1.2]).mean.__round__(12)
+    1.0
+    """
+    small, large = Measured.of(at_n), Measured.of(at_2n)
+    parts = np.array([small.standard_error**2, 4 * large.standard_error**2])
+    variance = float(parts.sum())
+    freedoms = np.array([small.freedom, large.freedom])
+    freedom = variance**2 / float((parts**2 / freedoms).sum()) if variance > 0 else 1.0
+    return Measured(2 * large.mean - small.mean, math.sqrt(variance), freedom)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One line of the verification table.
+
+    Attributes
+    ----------
+    id : str
+        Stable name.
+    claim : str
+        What is stated, in words.
+    kind : {"exact", "statistical", "convergence"}
+    prediction, observed : float
+    tolerance : float
+        Of the comparison itself, before any Monte Carlo error.
+    standard_error, freedom : float or None
+        Monte Carlo error of the observation and its degrees of freedom.
+    critical : float
+        How many standard errors are allowed; given by `judge`.
+    note : str
+        What else was measured.
+
+    Examples
+    --------
+    >>> exact("one", "one is one", prediction=1.0, observed=1.0, tolerance=1e-9).holds
+    True
+    """
+
+    id: str
+    claim: str
+    kind: Kind
+    prediction: float
+    observed: float
+    tolerance: float
+    standard_error: float | None = None
+    freedom: float | None = None
+    critical: float = math.nan
+    note: str = ""
+
+    @property
+    def detectable(self) -> float:
+        """The smallest error in the prediction that is refused when the observation is the truth.
+
+        Examples
+        --------
+        >>> exact("x", "", prediction=1.0, observed=1.0, tolerance=0.5).detectable
+        0.5
+        """
+        if self.standard_error is None:
+            return self.tolerance
+        return self.tolerance + self.critical * self.standard_error
+
+    @property
+    def z(self) -> float | None:
+        """Normal score of the t statistic's tail, for statistical statements.
+
+        Examples
+        --------
+        >>> row = statistical("x", "", prediction=2.0, measured=Measured(2.1, 0.1, 100))
+        >>> round(row.z, 2)
+        0.99
+        """
+        if self.kind != "statistical" or self.standard_error is None:
+            return None
+        distance = self.observed - self.prediction
+        if self.standard_error == 0:
+            return 0.0 if distance == 0 else math.copysign(math.inf, distance)
+        tail = stats.t.sf(abs(distance) / self.standard_error, self.freedom)
+        return math.copysign(float(stats.norm.isf(tail)), distance)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the observation is within the detectable error of the prediction.
+
+        Examples
+        --------
+        >>> exact("x", "", prediction=1.0, observed=float("nan"), tolerance=1.0).holds
+        False
+        """
+        return abs(self.observed - self.prediction) <= self.detectable
+
+    def as_json(self) -> dict[str, Any]:
+        """The statement as the JSON schema has it; what is not finite is null.
+
+        Examples
+        --------
+        >>> sorted(exact("x", "", prediction=1.0, observed=1.0, tolerance=1.0).as_json())[:3]
+        ['claim', 'detectable', 'holds']
+        """
+        names = ("id", "kind", "prediction", "observed", "standard_error", "z", "detectable")
+        row = {name: getattr(self, name) for name in (*names, "holds", "claim", "note")}
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
+
+
+def exact(
+    name: str, claim: str, *, prediction: float, observed: float, tolerance: float, note: str = ""
+) -> Statement:
+    """|observed − prediction| ≤ a stated tolerance.
+
+    Examples
+    --------
+    >>> exact("x", "", prediction=1.0, observed=1.1, tolerance=0.01).holds
+    False
+    """
+    return Statement(name, claim, "exact", prediction, observed, tolerance, note=note)
+
+
+def statistical(
+    name: str, claim: str, *, prediction: float, measured: Measured, note: str = ""
+) -> Statement:
+    """The measured mean is the prediction up to its standard error; see `judge`.
+
+    Examples
+    --------
+    >>> statistical("x", "", prediction=2.0, measured=Measured(2.1, 0.1, 100)).standard_error
+    0.1
+    """
+    return Statement(
+        name,
+        claim,
+        "statistical",
+        prediction,
+        measured.mean,
+        0.0,
+        standard_error=measured.standard_error,
+        freedom=measured.freedom,
+        note=note,
+    )
+
+
+def convergence(
+    name: str,
+    claim: str,
+    *,
+    rate: float,
+    grid: Sequence[float],
+    errors: Sequence[float | Measured],
+    tolerance: float,
+    note: str = "",
+) -> Statement:
+    """The slope of log|error| against log(grid) is the stated rate.
+
+    Measured errors are weighted by their precision, and left out where they are below four
+    standard errors (their logarithm would say nothing).
+
+    Examples
+    --------
+    >>> errors = [1, 0.5, 0.25]
+    >>> line = convergence("x", "", rate=-1, grid=[1, 2, 4], errors=errors, tolerance=0.1)
+    >>> round(line.observed, 12)
+    -1.0
+    """
+    measured = [e for e in errors if isinstance(e, Measured)]
+    if not measured:
+        slope = float(np.polyfit(np.log(grid), np.log(np.abs(np.array(errors, float))), 1)[0])
+        return Statement(name, claim, "convergence", rate, slope, tolerance, note=note)
+    seen = [abs(e.mean) > 4 * e.standard_error for e in measured]
+    x = np.log(grid)[seen]
+    value = np.array([e.mean for e in measured])[seen]
+    error = np.array([e.standard_error for e in measured])[seen] / np.abs(value)
+    if len(x) < 2:
+        return Statement(name, claim, "convergence", rate, math.nan, tolerance, note=note)
+    centred = x - np.average(x, weights=error**-2)
+    spread = float((centred**2 / error**2).sum())
+    return Statement(
+        name,
+        claim,
+        "convergence",
+        rate,
+        float((centred * np.log(np.abs(value)) / error**2).sum()) / spread,
+        tolerance,
+        standard_error=spread**-0.5,
+        freedom=min(e.freedom for e in measured),
+        note=note,
+    )
+
+
+def judge(statements: Iterable[Statement]) -> list[Statement]:
+    """Give the statements with a Monte Carlo error their common false-alarm rate.
+
+    Each of K such statements whose critical value is still open is tested at `FALSE_ALARM`/K,
+    two-sided (Bonferroni), with that quantile of Student's t.
+
+    Examples
+    --------
+    >>> [row] = judge([statistical("x", "", prediction=2.0, measured=Measured(2.1, 0.1, 100))])
+    >>> row.holds, round(row.detectable, 3)
+    (True, 0.339)
+    """
+    rows = list(statements)
+    is_open = [row.standard_error is not None and math.isnan(row.critical) for row in rows]
+    level = FALSE_ALARM / max(sum(is_open), 1) / 2
+    return [
+        replace(row, critical=float(stats.t.isf(level, row.freedom))) if pending else row
+        for row, pending in zip(rows, is_open, strict=True)
+    ]
+
+
+def self_test(statements: Iterable[Statement]) -> list[str]:
+    """Bend each prediction by twice its detectable error, both ways; names of those not refused.
+
+    Examples
+    --------
+    >>> self_test([exact("x", "", prediction=1.0, observed=1.0, tolerance=0.1)])
+    []
+    >>> self_test([exact("loose", "", prediction=1.0, observed=1.0, tolerance=float("inf"))])
+    ['loose']
+    """
+    return [
+        row.id
+        for row in statements
+        if not 0 < row.detectable < math.inf
+        or any(
+            replace(row, prediction=row.prediction + sign * 2 * row.detectable).holds
+            for sign in (-1, 1)
+        )
+    ]
