@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,7 +37,7 @@ _COLOURS = {
     "logit shifting": "#009E73",
     "vector scaling": "#CC79A7",
 }
-_RC = {
+_RC: dict[Any, Any] = {
     "axes.formatter.use_mathtext": True,
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
@@ -118,7 +118,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:
-    """Write NAME.png (300 dots an inch), NAME.pdf and NAME.csv; the same input gives the same bytes.
+    """Write NAME.png (300 dpi), NAME.pdf and NAME.csv; the same input gives the same bytes.
 
     Parameters
     ----------

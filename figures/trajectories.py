@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,6 +26,8 @@ from .style import PAGE_WIDTH, Table, colour, new_figure, style
 __all__ = ["ALT_TEXT", "Trajectories", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
+
+_DASHED = (0, (2, 2))
 
 ALT_TEXT = (
     "Left: paths of the weights of ERM, reweighting and logit shifting in the plane of core and "
@@ -100,19 +102,17 @@ class Trajectories:
             for name in ("objective", "source", "t", "w_y", "gamma_w_a", "w_eps", "angle_degrees")
         }
         for source, run, limit in self.pairs():
-            values = (
-                [run.name] * len(run),
-                [source] * len(run),
+            numbers = (
                 run.times,
                 run.core,
                 self.setting.gamma * run.spurious,
                 run.memory,
                 run.angle(limit),
             )
-            for column, entries in zip(columns.values(), values, strict=True):
-                column.extend(
-                    entries if isinstance(entries, list) else [f"{x:.10g}" for x in entries]
-                )
+            columns["objective"] += [run.name] * len(run)
+            columns["source"] += [source] * len(run)
+            for column, entries in zip(list(columns.values())[2:], numbers, strict=True):
+                column.extend(f"{x:.10g}" for x in entries)
         return columns
 
 
@@ -174,7 +174,7 @@ def draw(data: Trajectories) -> Figure:
         handles = [Line2D([], [], color=colour(run.name), label=run.name) for run in data.simulated]
         handles += [
             Line2D([], [], color="0.3", label="simulation"),
-            Line2D([], [], color="0.3", linestyle=(0, (2, 2)), label="closed form, d/n → ∞"),
+            Line2D([], [], color="0.3", linestyle=_DASHED, label="closed form, d/n → ∞"),
             Line2D(
                 [], [], color="black", marker="o", linestyle="", markersize=5, label="max margin"
             ),
@@ -186,16 +186,20 @@ def draw(data: Trajectories) -> Figure:
 def _position(weights: Array, times: Array) -> Array:
     """w/‖w‖·log(1 + t), rows of (w_y, w_a, ‖w_ε‖)."""
     lengths = np.linalg.norm(weights, axis=1)
-    return weights * (np.log1p(times) / lengths)[:, None]
+    return np.asarray(weights * (np.log1p(times) / lengths)[:, None])
+
+
+def _line(source: str, run: Trajectory) -> dict[str, Any]:
+    if source == "closed form":
+        return {"color": "black", "linestyle": _DASHED, "linewidth": 1.0}
+    return {"color": colour(run.name)}
 
 
 def _draw_plane(axes: Axes, data: Trajectories) -> None:
     gamma, times = data.setting.gamma, data.simulated[0].times
     for source, run, _ in data.pairs():
         path = _position(run.coordinates, times)
-        line = {"linestyle": (0, (2, 2)), "linewidth": 1.0} if source == "closed form" else {}
-        tone = "black" if source == "closed form" else colour(run.name)
-        axes.plot(path[:, 0], gamma * path[:, 1], color=tone, **line)
+        axes.plot(path[:, 0], gamma * path[:, 1], **_line(source, run))
     end = _position(data.limit.coordinates[None], times[-1:])[0]
     axes.plot(end[0], gamma * end[1], "o", color="black", markersize=5, zorder=5)
     right, top = 1.08 * axes.get_xlim()[1], axes.get_ylim()[1]
@@ -211,9 +215,7 @@ def _draw_plane(axes: Axes, data: Trajectories) -> None:
 
 def _draw_angles(axes: Axes, data: Trajectories) -> None:
     for source, run, limit in data.pairs():
-        line = {"linestyle": (0, (2, 2)), "linewidth": 1.0} if source == "closed form" else {}
-        tone = "black" if source == "closed form" else colour(run.name)
-        axes.plot(run.times, run.angle(limit), color=tone, **line)
+        axes.plot(run.times, run.angle(limit), **_line(source, run))
     axes.set(xscale="log", yscale="log", xlabel="time $t$ = learning rate × steps")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel("angle to the max margin (degrees)")

@@ -53,7 +53,7 @@ def _add_setting(parser: argparse.ArgumentParser, defaults: bool) -> None:
 def _setting(options: argparse.Namespace) -> Any:
     from .theory import Setting
 
-    values = {}
+    values: dict[str, Any] = {}
     for name, default, _ in _SETTING:
         field = name.replace("-", "_")
         given = getattr(options, field)
@@ -193,102 +193,20 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    import numpy as np
-
-    from . import sims
-    from .theory import NotSeparableError, Objective, SettingError, proportional
-    from .show import show_runs
+    from . import studies
+    from .show import show_training
 
     _check_writable(options.json)
-    if (options.learning_rate is None) != (options.steps is None):
-        raise SettingError(
-            "--learning-rate, --steps",
-            (options.learning_rate, options.steps),
-            "given together, for gradient descent",
-            "Give both, or --time for gradient flow.",
-        )
-    if options.steps is not None and options.time is not None:
-        raise SettingError("--time", options.time, "left out with --learning-rate and --steps")
-    setting = _setting(options)
-    makers = {
-        "erm": lambda: Objective.erm(),
-        "reweighting": lambda: Objective.reweighting(setting),
-        "logit-shifting": lambda: Objective.logit_shifting(setting),
-    }
-    objectives = [makers[name]() for name in options.objective or _OBJECTIVES]
-    sample = sims.draw(setting, options.seed)
-    if options.steps is not None:
-        record = np.unique(np.round(np.geomspace(1, options.steps + 1, 13)).astype(int) - 1)
-        runs = sims.gradient_descent(
-            sample, objectives, options.learning_rate, options.steps, record=record, examples=False
-        )
-        how = f"gradient descent, {options.steps} steps at rate {options.learning_rate:g}"
-    else:
-        latest = 1e6 if options.time is None else options.time
-        if not 1e-2 < latest <= 1e16:
-            raise SettingError("--time", latest, "a number in (0.01, 1e16]")
-        times = np.concatenate(([0.0], np.geomspace(1e-2, latest, 13)))
-        runs = sims.gradient_flow(sample, objectives, times)
-        how = f"gradient flow to t = {latest:g}"
-    limits = []
-    for name, solve in (
-        ("limit of this draw", lambda: sims.max_margin(sample)),
-        ("limit predicted at this d/n", lambda: proportional.max_margin(setting)),
-    ):
-        try:
-            solution = solve()
-        except NotSeparableError:
-            continue
-        accuracy = solution.accuracy(setting)
-        limits.append((name, solution, (accuracy.majority, accuracy.minority)))
-    tests = [run.accuracy(setting) for run in runs]
-    rows = [
-        list(zip(test.majority, test.minority, run.train.worst, strict=True))
-        for run, test in zip(runs, tests, strict=True)
-    ]
-    heading = (
-        f"{setting}\nκ = {setting.kappa:g}, d/n = {setting.delta:g}; {how}, seed {options.seed}"
+    training = studies.train(
+        _setting(options),
+        options.objective,
+        latest=options.time,
+        learning_rate=options.learning_rate,
+        steps=options.steps,
+        seed=options.seed,
     )
-    show_runs(runs, rows, limits, heading)
-    if not limits:
-        print("The draw cannot be separated: training ends at a finite minimiser.")
-    _write_json(
-        options.json,
-        {
-            "schema": 1,
-            "seed": options.seed,
-            "setting": {field: getattr(setting, field) for field in setting.__dataclass_fields__},
-            "runs": [
-                {
-                    "objective": run.name,
-                    "times": run.times.tolist(),
-                    "core": run.core.tolist(),
-                    "spurious": run.spurious.tolist(),
-                    "memory": run.memory.tolist(),
-                    "loss": run.loss.tolist(),
-                    "test": {
-                        "majority": test.majority.tolist(),
-                        "minority": test.minority.tolist(),
-                    },
-                    "train": {
-                        "majority": run.train.majority.tolist(),
-                        "minority": run.train.minority.tolist(),
-                    },
-                }
-                for run, test in zip(runs, tests, strict=True)
-            ],
-            "limits": [
-                {
-                    "name": name,
-                    "core": solution.core,
-                    "spurious": solution.spurious,
-                    "memory": solution.memory,
-                    "test": {"majority": majority, "minority": minority},
-                }
-                for name, solution, (majority, minority) in limits
-            ],
-        },
-    )
+    show_training(training)
+    _write_json(options.json, training.as_json())
     return DONE
 
 

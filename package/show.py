@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -14,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import studies
-from .theory import Solution, Trajectory
 
-__all__ = ["progress", "show_runs", "show_verification"]
+__all__ = ["progress", "show_training", "show_verification"]
 
 Update: TypeAlias = Callable[[int, int, str], None]
 
@@ -81,36 +80,38 @@ def show_verification(table: studies.Verification) -> None:
         f"(seed {table.seed}, {table.replicates} replicates)."
     )
     console.print(
-        "A prediction off by more than 'would catch' is refused; on true statements the whole table "
-        "raises a false alarm once in 1,000 seeds."
+        "A prediction off by more than 'would catch' is refused; on true statements the whole "
+        "table raises a false alarm once in 1,000 seeds."
     )
 
 
-def show_runs(
-    runs: Sequence[Trajectory],
-    accuracies: Sequence[Sequence[tuple[float, float, float]]],
-    limits: Sequence[tuple[str, Solution, tuple[float, float]]],
-    heading: str,
-) -> None:
-    """Print group accuracies over time, objectives side by side, and the limits below.
-
-    ``accuracies[o][i]`` are (majority test, minority test, worst train) of run o at time i.
-    """
+def show_training(training: studies.Training) -> None:
+    """Print group accuracies over time, a table for each objective, and the limits below."""
     console = _console()
-    console.print(heading)
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("time t", justify="right")
-    for run in runs:
-        name = run.name
-        for kind in ("test majority", "test minority", "worst train"):
-            grid.add_column(f"{name}\n{kind}", justify="right")
-    for i, time in enumerate(runs[0].times):
-        entries = [f"{x:.3f}" for per_run in accuracies for x in per_run[i]]
-        grid.add_row(f"{time:.4g}", *entries)
-    console.print(grid)
-    for name, solution, (majority, minority) in limits:
+    setting = training.setting
+    for line in (
+        f"n = {setting.n}, d = {setting.d}, ρ = {setting.rho:g}, γ = {setting.gamma:g}, "
+        f"σ = {setting.sigma:g}; noise: core {setting.core_noise:g}, "
+        f"spurious {setting.spurious_noise:g}, labels {setting.label_noise:g}",
+        f"κ = {setting.kappa:g}, d/n = {setting.delta:g}, seed {training.seed}; "
+        "time is learning rate × steps",
+    ):
+        console.print(line)
+    for run in training.runs:
+        test = run.accuracy(setting)
+        grid = Table(title=run.name, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        for name in ("time t", "test majority", "test minority", "train majority", "minority"):
+            grid.add_column(name, justify="right")
+        columns = (test.majority, test.minority, run.train.majority, run.train.minority)
+        for time, *accuracies in zip(run.times, *columns, strict=True):
+            grid.add_row(f"{time:.4g}", *(f"{x:.3f}" for x in accuracies))
+        console.print(grid)
+    for name, solution in training.limits.items():
+        accuracy = solution.accuracy(setting)
         core, spurious, memory = solution.coordinates
         console.print(
-            f"{name}: majority {majority:.4f}, minority {minority:.4f} "
+            f"{name}: test majority {accuracy.majority:.4f}, minority {accuracy.minority:.4f} "
             f"(w_y {core:.4f}, w_a {spurious:.4f}, ‖w_ε‖ {memory:.4f})"
         )
+    if "limit of this draw" not in training.limits:
+        console.print("This draw cannot be separated: training ends at a finite minimiser.")

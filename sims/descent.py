@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, overload
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from ..theory import MAJORITY, MINORITY, GroupAccuracy, Objective, SettingError, Trajectory
 from . import kernels
@@ -100,27 +101,28 @@ def gradient_descent(
     objectives = [objective] if isinstance(objective, Objective) else list(objective)
     rate, recorded = _checked(learning_rate, steps, record)
     groups = observed_groups(sample)
-    numbers = [np.stack(x) for x in zip(*(o.resolve(sample.groups, sample.n) for o in objectives))]
-    start = sample.start(initial)
-    shape = (len(recorded), len(objectives))
+    resolved = [each.resolve(sample.groups, sample.n) for each in objectives]
+    weight, shift, scale = (np.stack(x) for x in zip(*resolved, strict=True))
     kept = len(recorded) if examples else 0
     require(
         16.0 * kept * len(objectives) * sample.n,
         f"dual weights and margins at {kept} steps",
         "record fewer steps, or give examples=False",
     )
-    out = np.zeros((*shape, 6))
+    out = np.zeros((len(recorded), len(objectives), 6))
     dual = np.zeros((kept, len(objectives), sample.n))
     margins = np.zeros_like(dual)
-    arguments = (sample.plane, groups, *numbers, start, rate, recorded, out, dual, margins)
+    problem = _Problem(
+        sample.plane, groups, weight, shift, scale, sample.start(initial), rate, recorded
+    )
     if isinstance(sample.gram, DenseGram):
-        _fused(sample.gram, *arguments, parallel=parallel)
+        _fused(sample.gram, problem, out, dual, margins, parallel)
     else:
-        _plain(sample.gram, *arguments)
+        _plain(sample.gram, problem, out, dual, margins)
     majority_share = float((groups == MAJORITY).mean())
     runs = [
         Trajectory(
-            times=rate * recorded,
+            times=rate * recorded.astype(float),
             core=out[:, o, 0],
             spurious=out[:, o, 1],
             memory=out[:, o, 2],
@@ -175,35 +177,37 @@ def partition(n: int) -> NDArray[np.int64]:
     return bounds
 
 
+class _Problem(NamedTuple):
+    """What to descend, in arrays: weight, shift and scale are (k, n)."""
+
+    plane: Array
+    groups: NDArray[np.int64]
+    weight: Array
+    shift: Array
+    scale: Array
+    start: Start
+    rate: float
+    recorded: NDArray[np.int64]
+
+
 def _fused(
-    gram: DenseGram,
-    plane: Array,
-    groups: NDArray[np.int64],
-    weight: Array,
-    shift: Array,
-    scale: Array,
-    start: Start,
-    rate: float,
-    recorded: NDArray[np.int64],
-    out: Array,
-    dual: Array,
-    margins: Array,
-    parallel: bool,
+    gram: DenseGram, problem: _Problem, out: Array, dual: Array, margins: Array, parallel: bool
 ) -> None:
+    start = problem.start
     kernels.descend(
         gram.memory,
-        plane,
-        groups,
-        weight,
-        shift,
-        scale,
+        problem.plane,
+        problem.groups,
+        problem.weight,
+        problem.shift,
+        problem.scale,
         start.margins,
         np.array([start.core, start.spurious]),
         start.overlap,
         start.square,
-        rate,
-        recorded,
-        partition(len(plane)),
+        problem.rate,
+        problem.recorded,
+        partition(len(problem.plane)),
         out,
         dual,
         margins,
@@ -211,25 +215,11 @@ def _fused(
     )
 
 
-def _plain(
-    gram: Gram,
-    plane: Array,
-    groups: NDArray[np.int64],
-    weight: Array,
-    shift: Array,
-    scale: Array,
-    start: Start,
-    rate: float,
-    recorded: NDArray[np.int64],
-    out: Array,
-    dual_out: Array,
-    margins_out: Array,
-) -> None:
-    """The same loop through an operator's products."""
+def _plain(gram: Gram, problem: _Problem, out: Array, dual_out: Array, margins_out: Array) -> None:
+    """The kernel's loop through an operator's products; writes the same outputs."""
+    plane, groups, weight, shift, scale, start, rate, recorded = problem
     k, n = weight.shape
     dual = np.zeros((k, n))
-    majority = groups == MAJORITY
-    minority = groups == MINORITY
     speed = rate * weight * scale / n
     record = 0
     for step in range(int(recorded[-1]) + 1):
@@ -242,11 +232,11 @@ def _plain(
             out[record, :, :2] = moved + (start.core, start.spurious)
             out[record, :, 2] = np.sqrt(np.maximum(square, 0))
             out[record, :, 3] = (weight * np.logaddexp(0, logit)).mean(axis=1)
-            for column, group in ((4, majority), (5, minority)):
-                right = (margins[:, group] > 0).mean(axis=1) if group.any() else 1.0
+            for column, group in ((4, MAJORITY), (5, MINORITY)):
+                inside = groups == group
+                right = (margins[:, inside] > 0).mean(axis=1) if inside.any() else 1.0
                 out[record, :, column] = right
             if len(dual_out):
                 dual_out[record], margins_out[record] = dual, margins
             record += 1
-        small = np.exp(-np.abs(logit))
-        dual += speed * np.where(logit > 0, 1.0, small) / (1 + small)
+        dual += speed * expit(logit)

@@ -6,8 +6,9 @@ apart keeps the memory norm exact: αᵀE Eᵀα is a sum of squares, not a diff
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ __all__ = ["DenseGram", "DiagonalPlusPlane", "Features", "Gram"]
 Array: TypeAlias = NDArray[np.float64]
 
 
-class Gram(Protocol):
+class Gram(ABC):
     """What the solvers need of a data set.
 
     Attributes
@@ -34,6 +35,7 @@ class Gram(Protocol):
 
     plane: Array
 
+    @abstractmethod
     def memory_product(self, dual: Array) -> Array:
         """E Eᵀ·A of dual weights A (n, k) or (n,).
 
@@ -43,6 +45,7 @@ class Gram(Protocol):
         array([3.])
         """
 
+    @abstractmethod
     def memory_matrix(self) -> Array:
         """E Eᵀ as an array (n, n).
 
@@ -52,6 +55,7 @@ class Gram(Protocol):
         array([[3.]])
         """
 
+    @abstractmethod
     def memory_factor(self) -> Array:
         """Some L (n, k) with L Lᵀ = E Eᵀ.
 
@@ -69,21 +73,11 @@ class Gram(Protocol):
         >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).matrix()
         array([[6.]])
         """
-
-
-class _WithPlane:
-    plane: Array
-
-    def memory_matrix(self) -> Array:
-        raise NotImplementedError
-
-    def matrix(self) -> Array:
-        """G as an array (n, n)."""
         return self.plane @ self.plane.T + self.memory_matrix()
 
 
 @dataclass(frozen=True, eq=False)
-class Features(_WithPlane):
+class Features(Gram):
     """Explicit features; pays when there are fewer features than examples.
 
     Parameters
@@ -115,7 +109,7 @@ class Features(_WithPlane):
 
 
 @dataclass(frozen=True, eq=False)
-class DenseGram(_WithPlane):
+class DenseGram(Gram):
     """A dense memory Gram matrix, from data or from a Bartlett draw.
 
     Parameters
@@ -154,7 +148,7 @@ class DenseGram(_WithPlane):
 
 
 @dataclass(frozen=True, eq=False)
-class DiagonalPlusPlane(_WithPlane):
+class DiagonalPlusPlane(Gram):
     """The orthogonal limit: E Eᵀ = s²·I.
 
     Parameters

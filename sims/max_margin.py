@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 
-from ..theory import NotSeparableError, Objective, PitfallsError, SettingError, Solution
+from ..theory import NotSeparableError, Objective, PitfallsError, Solution
 from .memory import require
 from .sample import Sample
 
@@ -151,7 +151,7 @@ def _exchange_singly(gram: Array, target: Array) -> Array:
         )
     dual, margins = np.zeros(n), np.zeros(n)
     support: list[int] = []
-    factor = np.zeros((0, 0))
+    factor: Array = np.zeros((0, 0))
     for _ in range(100 * n + 100):
         violation = (target - margins) / np.sqrt(size)
         entering = int(np.argmax(violation))
@@ -162,7 +162,11 @@ def _exchange_singly(gram: Array, target: Array) -> Array:
             half = solve_triangular(factor, column, lower=True) if support else column
             remaining = float(size[entering] - half @ half)
             ratio = solve_triangular(factor, half, lower=True, trans="T") if support else column
-            blocked = [(dual[j] / r, k) for k, (j, r) in enumerate(zip(support, ratio)) if r > 0]
+            blocked = [
+                (dual[j] / r, k)
+                for k, (j, r) in enumerate(zip(support, ratio, strict=True))
+                if r > 0
+            ]
             first, leaving = min(blocked, default=(np.inf, -1))
             independent = remaining > _DEPENDENT * size[entering]
             full = (target[entering] - margins[entering]) / remaining if independent else np.inf
@@ -186,7 +190,7 @@ def _exchange_singly(gram: Array, target: Array) -> Array:
             dual[support[leaving]] = 0.0
             del support[leaving]
             kept = gram[np.ix_(support, support)]
-            factor = np.linalg.cholesky(kept) if support else np.zeros((0, 0))
+            factor = cholesky(kept, lower=True) if support else np.zeros((0, 0))
     raise PitfallsError(
         "the max margin did not finish: these data are barely separable in double precision."
     )

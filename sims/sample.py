@@ -225,7 +225,7 @@ class Sample:
             overlap = self.source.memory @ memory
             square = float(memory @ memory)
         elif weights.size == 3:
-            core, spurious, norm = weights
+            core, spurious, norm = weights.tolist()
             if norm < 0:
                 raise SettingError("initial", initial, "with a norm ‖w_ε‖ ≥ 0 as its third number")
             overlap, square = self._random_overlap(norm), float(norm**2)
@@ -251,10 +251,10 @@ class Sample:
         d = self.setting.d if self.setting else k
         if k == 0:
             return np.zeros(self.n)
-        direction = rng.standard_normal(k)
+        direction = np.asarray(rng.standard_normal(k))
         beyond = rng.chisquare(d - k) if d > k else 0.0
         length = np.sqrt(direction @ direction + beyond)
-        return np.asarray(factor @ (norm / length * direction))
+        return np.asarray(factor @ (direction * (norm / length)))
 
 
 def _array(field: str, value: ArrayLike, allowed: str, dimensions: int) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -62,14 +62,8 @@ class CellSystem:
     def weighted(self) -> CellSystem:
         """Without the cells of weight zero, which the limit does not see."""
         kept = self.weight > 0
-        return CellSystem(
-            *(
-                getattr(self, name)[kept]
-                for name in ("means", "shares", "weight", "shift", "scale", "groups")
-            ),
-            self.variance,
-            self.kappa,
-        )
+        per_cell = ("means", "shares", "weight", "shift", "scale", "groups")
+        return replace(self, **{name: getattr(self, name)[kept] for name in per_cell})
 
     def plane(self, dual: Array) -> Array:
         """(w_y, w_a) = Σ π_g α_g u_g of κ-scaled dual weights (..., K)."""
@@ -181,7 +175,7 @@ def not_separable_in_plane(system: CellSystem) -> NotSeparableError:
     """The error for κ = 0 where the plane alone separates nothing."""
     cause = "label noise" if (system.means[:, 0] < 0).any() else "feature noise"
     return NotSeparableError(
-        f"sigma = 0 or d = 0 leaves no example-specific features, and {cause} makes the plane alone "
-        "inseparable: there is no max margin. Give sigma > 0 and d > 0, or remove the noise.",
+        f"sigma = 0 or d = 0 leaves no example-specific features, and {cause} makes the plane "
+        "alone inseparable: there is no max margin. Give sigma > 0 and d > 0, or remove the noise.",
         evidence=0.0,
     )

@@ -69,7 +69,8 @@ def minimise(
             if length < 1e-12:
                 # Rounding hides any further descent: this is the minimiser to machine precision.
                 return x
-        x, (value, gradient, hessian) = candidate, trial
+        x = np.asarray(candidate)
+        value, gradient, hessian = trial
         if small:
             return x
     raise PitfallsError(

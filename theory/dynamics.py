@@ -110,7 +110,7 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
         velocity = push @ pull
         if with_memory:
             velocity = np.concatenate((velocity, system.kappa * push))
-        return np.exp(log_time) * velocity
+        return np.asarray(np.exp(log_time) * velocity)
 
     def jacobian(log_time: float, state: Array) -> Array:
         _, slope = residual(state)
@@ -201,7 +201,7 @@ class Asymptote:
         """
         grid = checked_times(times, smallest=1e-300)
         system = self._system
-        dual = np.log(grid)[:, None] * self.slope.dual + self.intercept.dual
+        dual = np.outer(np.log(grid), np.asarray(self.slope.dual)) + np.asarray(self.intercept.dual)
         margins = dual @ system.matrix().T
         plane = system.plane(dual)
         return Trajectory(
@@ -247,24 +247,24 @@ def asymptote(setting: Setting, objective: Objective) -> Asymptote:
     """
     if setting.has_feature_noise:
         raise PitfallsError(
-            "the asymptote in closed form needs core_noise = spurious_noise = 0: with feature noise "
-            "some examples are never support vectors. Use flow, at any time up to 1e16."
+            "the asymptote in closed form needs core_noise = spurious_noise = 0: with feature "
+            "noise some examples are never support vectors. Use flow, at any time up to 1e16."
         )
     system = cell_system(setting, objective).weighted()
     matrix = system.matrix()
     if np.linalg.cond(matrix) > 1e13:
         raise PitfallsError(
-            "the asymptote needs a regular K: without example-specific features (sigma = 0 or d = 0) "
-            "there may be no more cells than plane features. Use flow."
+            "the asymptote needs a regular K: without example-specific features (sigma = 0 or "
+            "d = 0) there may be no more cells than plane features. Use flow."
         )
-    slope = np.linalg.solve(matrix, system.target)
+    slope = np.asarray(np.linalg.solve(matrix, system.target), dtype=float)
     if not (slope > 0).all():
         raise PitfallsError(
             "the asymptote in closed form needs every cell to be a support vector, and the dual "
             f"weights here would be {slope.round(6).tolist()}. Use flow, at any time up to 1e16."
         )
     height = (np.log(system.weight * system.scale / slope) - system.shift) / system.scale
-    intercept = np.linalg.solve(matrix, height)
+    intercept = np.asarray(np.linalg.solve(matrix, height), dtype=float)
     curvature = (system.scale**2 * slope)[:, None] * matrix
     rates: Any = np.linalg.eigvals(curvature).real
     if system.kappa > 0:

@@ -1,8 +1,8 @@
 """The coordinates in which the max-margin problems P3 and P9 are well scaled for every κ.
 
 Write the plane weights v = v₀ + η·x. Where the plane alone separates the cells, v₀ is its hard
-margin and η = κ (for κ ≤ 1): the gaps (1/Δ − uᵀv)/η = e₀ − uᵀx, with e₀ ≤ 0, then stay of order one as κ → 0
-and nothing cancels. Elsewhere v₀ = 0 and η = 1. In both cases, up to a constant,
+margin and η = κ (for κ ≤ 1): the gaps (1/Δ − uᵀv)/η = e₀ − uᵀx, with e₀ ≤ 0, then stay of order
+one as κ → 0 and nothing cancels. Elsewhere v₀ = 0 and η = 1. In both cases, up to a constant,
 
     (κ/η²)·‖v‖² = 2·v₀ᵀx + κ‖x‖²,
 
@@ -97,7 +97,7 @@ class Frame:
         slack = system.means @ base - system.target
         gap = np.zeros_like(slack)
         loose = slack > 1e-11 * system.target
-        # A cell 1e150 units inside its margin is never a support vector; the bound keeps κ = 0 finite.
+        # A cell 1e150 units inside its margin is no support vector; the bound keeps κ = 0 finite.
         gap[loose] = -np.minimum(slack[loose] / max(kappa, 1e-150), 1e150)
         scaled = cls(system, base, base, kappa, gap)
         return [plain, scaled] if system.variance.any() else [scaled]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,10 +17,10 @@ __all__ = ["Objective"]
 Array: TypeAlias = NDArray[np.float64]
 Number: TypeAlias = float | Mapping[int, float] | ArrayLike
 
-_RULES = {
-    "weight": (lambda x: (x >= 0).all() and (x > 0).any(), "finite, ≥ 0 and not all zero"),
+_RULES: dict[str, tuple[Callable[[Array], bool], str]] = {
+    "weight": (lambda x: bool((x >= 0).all() and (x > 0).any()), "finite, ≥ 0 and not all zero"),
     "shift": (lambda x: True, "finite"),
-    "scale": (lambda x: (x > 0).all(), "finite and > 0"),
+    "scale": (lambda x: bool((x > 0).all()), "finite and > 0"),
 }
 
 

@@ -26,8 +26,8 @@ Function: TypeAlias = Callable[[Array], tuple[float, Array, Array]]
 def separability_threshold(setting: Setting, objective: Objective | None = None) -> float:
     """δ_s: in the proportional limit data are separable iff d/n > δ_s (σ > 0).
 
-    δ_s = min over (w_y, w_a) of Σ π_g E[(τZ − u_gᵀw)₊²], τ² = 1 + σ_y²w_y² + γ²σ_a²w_a². It does not
-    depend on σ, d or the scale; 0 where the plane alone separates the cells.
+    δ_s = min over (w_y, w_a) of Σ π_g E[(τZ − u_gᵀw)₊²], τ² = 1 + σ_y²w_y² + γ²σ_a²w_a². It
+    does not depend on σ, d or the scale; 0 where the plane alone separates the cells.
 
     Parameters
     ----------

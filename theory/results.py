@@ -49,8 +49,10 @@ class GroupAccuracy(Generic[Value]):
         0.5
         """
         worst: Any = np.minimum(majority, minority)
+        if not np.ndim(worst):
+            worst = float(worst)
         average: Any = majority_share * majority + (1 - majority_share) * minority
-        return cls(majority, minority, worst if np.ndim(worst) else float(worst), average)
+        return cls(majority, minority, worst, average)
 
 
 def group_accuracy(
@@ -197,7 +199,8 @@ class Trajectory:
     Examples
     --------
     >>> one = np.ones(2)
-    >>> run = Trajectory(np.array([1.0, 2.0]), one, 0 * one, one, one, GroupAccuracy.of(one, one, 1.0))
+    >>> right = GroupAccuracy.of(one, one, 1.0)
+    >>> run = Trajectory(np.array([1.0, 2.0]), one, 0 * one, one, one, right)
     >>> run.accuracy(Setting(n=10, d=50, rho=0.9, gamma=5.0, sigma=0.5)).minority
     array([0.97724987, 0.97724987])
     """

@@ -1,0 +1,33 @@
+"""Hypothesis profiles and the fixtures shared by all tests."""
+
+import os
+import signal
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import settings
+
+# Derandomised, so that a red test is red for everyone; the thorough profile only searches longer.
+settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=300, deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture
+def time_limit():
+    """A context that fails instead of waiting for a solver that never returns."""
+
+    @contextmanager
+    def within(seconds):
+        def give_up(*_):
+            pytest.fail(f"no answer within {seconds} s")
+
+        previous = signal.signal(signal.SIGALRM, give_up)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+
+    return within
