@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import DenseGram, Features, Sample, draw, gradient_descent, kernels
 from pitfalls.sims.descent import partition
-from pitfalls.theory import Objective, Setting, SettingError
+from pitfalls.theory import Objective, ResourceError, Setting, SettingError
 from samples import (
     array_samples,
     coordinates,
@@ -149,4 +149,257 @@ def test_scaling_the_weights_of_the_loss_scales_time(data, factor):
 def test_duplicated_rows_count_as_doubled_weights(data):
     sample = data.draw(array_samples())
     objective = data.draw(objectives(sample))
-    twice = np.array(data.draw(st.sets(st.integers(0, sample.n - 1), min_size=1)).__iter__)
+    twice = sorted(data.draw(st.sets(st.integers(0, sample.n - 1), min_size=1)))
+    rows = np.concatenate((np.arange(sample.n), twice))
+    weight, shift, scale = objective.resolve(sample.groups, sample.n)
+    doubled = Objective(weight=weight * np.bincount(rows), shift=shift, scale=scale)
+    rate = safe_rate(sample, doubled)
+    run = gradient_descent(sample, doubled, rate, STEPS)
+    copied = gradient_descent(
+        rebuilt(sample, sample.features, rows=rows),
+        renumbered(objective, sample, rows),
+        rate * len(rows) / sample.n,
+        STEPS,
+    )
+    assert difference(copied.margins, run.margins[:, rows]) < 1e-12
+    assert difference(copied.coordinates, run.coordinates) < 1e-12
+    assert difference(copied.loss * len(rows), run.loss * sample.n) < 1e-12
+
+
+@given(st.data())
+def test_weights_minus_their_start_stay_in_the_span_of_the_data(data):
+    sample = data.draw(array_samples())
+    objective = data.draw(objectives(sample))
+    z = folded(sample)
+    start = np.random.default_rng(data.draw(st.integers(0, 99))).normal(size=z.shape[1])
+    run = gradient_descent(sample, objective, safe_rate(sample, objective), STEPS, initial=start)
+    for step in (0, 1, STEPS):
+        weights = start + z.T @ run.dual[step]
+        assert difference(run.at(step).coordinates, coordinates(sample, weights)) < 1e-12
+        assert difference(run.margins[step], z @ weights) < 1e-12
+
+
+@pytest.mark.parametrize("setting", [WIDE, NARROW], ids=["p > n", "p < n"])
+@pytest.mark.parametrize("random_start", [False, True])
+def test_dual_steps_are_the_primal_steps(setting, random_start):
+    sample = draw(setting, 3, kind="explicit")
+    initial = np.random.default_rng(4).normal(size=setting.d + 2) * random_start
+    methods = four_methods(sample)
+    rate = min(safe_rate(sample, each) for each in methods)
+    runs = gradient_descent(sample, methods, rate, 1000, initial=initial)
+    for objective, run in zip(methods, runs, strict=True):
+        path = plain_descent(sample, objective, rate, 1000, initial)
+        expected = np.array([coordinates(sample, weights) for weights in path])
+        for column in range(3):
+            assert difference(run.coordinates[:, column], expected[:, column]) < 1e-11
+        assert difference(run.margins, path @ folded(sample).T) < 1e-11
+        assert difference(run.times, rate * np.arange(1001)) < 1e-15
+
+
+@pytest.mark.parametrize("kind", ["explicit", "gram", "orthogonal"])
+@pytest.mark.parametrize("setting", [WIDE, NARROW], ids=["p > n", "p < n"])
+def test_objectives_together_give_the_bytes_of_each_alone(setting, kind):
+    sample = draw(setting, 3, kind=kind)
+    methods = four_methods(sample)
+    together = gradient_descent(sample, methods, 0.1, STEPS)
+    for objective, run in zip(methods, together, strict=True):
+        assert run.name == objective.name
+        assert_same_bytes(run, gradient_descent(sample, objective, 0.1, STEPS))
+
+
+@pytest.mark.parametrize("initial", [None, (0.3, -0.2, 0.7)])
+def test_fused_kernel_agrees_with_the_plain_operator_loop(initial):
+    narrow = draw(NARROW, 3, kind="explicit")
+    assert isinstance(narrow.gram, Features)
+    if initial is not None:
+        initial = np.concatenate((initial[:2], initial[2] * np.eye(NARROW.d)[0]))
+    # The dense Gram matrix knows no columns, so it gets the same start as margins and norms.
+    dense = Sample(
+        narrow.plane,
+        narrow.labels,
+        narrow.groups,
+        DenseGram(narrow.plane, narrow.source.memory_matrix()),
+    )
+    start = narrow.start(initial)
+    object.__setattr__(dense, "start", lambda _: start)
+    methods = four_methods(narrow)
+    plain = gradient_descent(narrow, methods, 0.1, 300, initial=initial)
+    fused = gradient_descent(dense, methods, 0.1, 300, initial=initial)
+    for one, other in zip(plain, fused, strict=True):
+        for found, expected in zip(fields(other), fields(one), strict=True):
+            assert difference(found, expected) < 1e-12
+
+
+# Around every boundary of the kernel: four rows at a time, 512 columns, a part for 64 examples.
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 63, 64, 127, 128, 131, 511, 513, 518, 1030])
+def test_half_product_reads_the_lower_triangle_as_a_symmetric_matrix(n):
+    rng = np.random.default_rng(n)
+    lower = np.tril(rng.normal(size=(n, n)))
+    symmetric = lower + np.tril(lower, -1).T
+    dual = rng.normal(size=(3, n))
+    bounds = partition(n)
+    partial = np.full((len(bounds) - 1, 3, n), np.nan)
+    kernels._half_product(lower, dual, bounds, partial)
+    assert difference(partial.sum(axis=0), dual @ symmetric) < 1e-12
+
+
+@given(st.integers(1, 10**7))
+def test_partition_covers_every_row_once(n):
+    bounds = partition(n)
+    assert bounds[0] == 0
+    assert bounds[-1] == n
+    assert (np.diff(bounds) > 0).all()
+
+
+def test_all_cores_give_the_bytes_of_one():
+    setting = Setting(517, 2000, 0.8, 2.0, 0.3, core_noise=0.2)
+    sample = draw(setting, 3)
+    methods = four_methods(sample)
+    alone = gradient_descent(sample, methods, 0.1, 30, initial=(0.1, 0.2, 1.0))
+    threads = gradient_descent(sample, methods, 0.1, 30, initial=(0.1, 0.2, 1.0), parallel=True)
+    for one, other in zip(alone, threads, strict=True):
+        assert_same_bytes(one, other)
+
+
+@pytest.mark.parametrize("setting", [WIDE, NARROW], ids=["p > n", "p < n"])
+def test_recording_some_steps_gives_those_rows_of_the_full_run(setting):
+    sample = draw(setting, 3, kind="explicit")
+    everything = gradient_descent(sample, Objective.erm(), 0.1, STEPS)
+    assert len(everything) == STEPS + 1
+    for record in ([0], [STEPS], [0, 1, 7, 8, STEPS], [5]):
+        some = gradient_descent(sample, Objective.erm(), 0.1, STEPS, record=record)
+        assert len(some) == len(record)
+        assert (some.times == 0.1 * np.array(record)).all()
+        for part, whole in zip(fields(some), fields(everything), strict=True):
+            assert part.tobytes() == whole[record].tobytes()
+
+
+def test_a_record_means_after_that_many_updates():
+    sample = draw(WIDE, 3)
+    run = gradient_descent(sample, Objective.erm(), 0.1, 1)
+    assert not run.dual[0].any()
+    assert difference(run.dual[1], np.full(sample.n, 0.1 / sample.n / 2)) < 1e-15
+
+
+def test_two_logit_softmax_is_the_binary_model_at_twice_the_rate():
+    sample = draw(WIDE, 3, kind="explicit")
+    x, rate, steps = sample.features, 0.03, 500
+    logits_of = np.random.default_rng(8).normal(size=(2, x.shape[1])) / 7
+    first = logits_of[1] - logits_of[0]
+    target = np.stack((sample.labels < 0, sample.labels > 0), axis=1)
+    for _ in range(steps):
+        logits = x @ logits_of.T
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probability = odds / odds.sum(axis=1, keepdims=True)
+        logits_of = logits_of - rate * (probability - target).T @ x / sample.n
+    run = gradient_descent(sample, Objective.erm(), 2 * rate, steps, initial=first)
+    expected = coordinates(sample, logits_of[1] - logits_of[0])
+    assert difference(run.at(-1).coordinates, expected) < 1e-12
+
+
+@given(st.data())
+def test_loss_and_training_accuracy_are_those_of_the_margins(data):
+    sample = data.draw(model_samples())
+    objective = data.draw(objectives(sample))
+    run = gradient_descent(sample, objective, safe_rate(sample, objective), 5)
+    weight, shift, scale = objective.resolve(sample.groups, sample.n)
+    loss = np.mean(weight * np.log1p(np.exp(-scale * run.margins - shift)), axis=1)
+    assert difference(run.loss, loss) < 1e-13
+    right = run.margins > 0
+    for group, accuracy in ((1, run.train.majority), (0, run.train.minority)):
+        inside = sample.groups == group
+        expected = right[:, inside].mean(axis=1) if inside.any() else np.ones(6)
+        assert difference(accuracy, expected) < 1e-15
+    assert difference(run.train.average, right.mean(axis=1)) < 1e-15
+    assert (run.train.worst == np.minimum(run.train.majority, run.train.minority)).all()
+
+
+@pytest.mark.parametrize("kind", ["explicit", "gram", "orthogonal"])
+def test_three_initial_coordinates_are_where_training_starts(kind):
+    sample = draw(WIDE, 3, kind=kind)
+    run = gradient_descent(sample, Objective.erm(), 0.1, 1, initial=(0.3, -0.2, 0.7))
+    assert run.at(0).coordinates.tolist() == [0.3, -0.2, 0.7]
+    off_plane = run.margins[0] - sample.plane @ (0.3, -0.2)
+    assert (off_plane != 0).all()
+
+
+def test_a_sample_without_groups_counts_as_all_majority():
+    sample = draw(WIDE, 3, kind="explicit")
+    ungrouped = Sample.from_arrays(sample.features, sample.labels)
+    run = gradient_descent(ungrouped, Objective.erm(), 0.1, 5)
+    assert difference(run.train.majority, (run.margins > 0).mean(axis=1)) < 1e-15
+    assert (run.train.minority == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["explicit", "orthogonal"])
+def test_examples_false_keeps_everything_but_the_examples(kind):
+    sample = draw(WIDE, 3, kind=kind)
+    whole = gradient_descent(sample, Objective.erm(), 0.1, 9)
+    lean = gradient_descent(sample, Objective.erm(), 0.1, 9, examples=False)
+    assert lean.dual is None
+    assert lean.margins is None
+    assert lean.coordinates.tobytes() == whole.coordinates.tobytes()
+    assert lean.loss.tobytes() == whole.loss.tobytes()
+    assert lean.train.worst.tobytes() == whole.train.worst.tobytes()
+
+
+def test_one_objective_gives_one_run_and_a_list_gives_a_list():
+    sample = draw(WIDE, 3)
+    assert gradient_descent(sample, Objective.erm(), 0.1, 1).name == "ERM"
+    assert [run.name for run in gradient_descent(sample, [Objective.erm()], 0.1, 1)] == ["ERM"]
+
+
+LEGAL = {"objective": Objective.erm(), "learning_rate": 0.1, "steps": 4}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "words"),
+    [
+        *[("steps", bad, "an integer ≥ 0") for bad in (-1, 2.0, "3", True, None)],
+        *[
+            ("learning_rate", bad, "a finite number > 0")
+            for bad in (0, -0.1, np.inf, np.nan, "fast", None)
+        ],
+        *[
+            ("record", bad, "strictly increasing step numbers in 0 … 4")
+            for bad in ([], [2, 1], [1, 1], [-1, 2], [5], [0.5], [[1]], ["a"], 3, [1, [2]])
+        ],
+        *[
+            ("initial", bad, "numbers of shape")
+            for bad in (1.0, [[1.0, 2.0, 3.0]], "zero", [1, [2, 3]])
+        ],
+        ("initial", [1.0, 2.0], "of shape (p,) for explicit samples"),
+        ("initial", [1.0, 2.0, -1.0], "a norm ‖w_ε‖ ≥ 0"),
+        ("initial", [1.0, np.nan, 1.0], "finite"),
+        ("initial", [1.0, np.inf, 1.0], "finite"),
+        ("objective", [], "at least one"),
+    ],
+)
+def test_illegal_arguments_are_named_with_their_range(argument, value, words):
+    sample = draw(WIDE, 3)
+    with pytest.raises(SettingError) as raised:
+        gradient_descent(sample, **{**LEGAL, argument: value})
+    assert raised.value.field == argument
+    assert words in str(raised.value)
+
+
+def test_an_objective_of_another_sample_is_refused():
+    with pytest.raises(SettingError, match="of length 30, one entry per example"):
+        gradient_descent(draw(WIDE, 3), random_objective(29, 0), 0.1, 4)
+
+
+def test_an_objective_by_group_needs_groups():
+    sample = Sample.from_arrays(np.eye(4), [1, -1, 1, -1])
+    with pytest.raises(SettingError, match="groups = None"):
+        gradient_descent(sample, Objective(weight={1: 1.0, 0: 2.0}), 0.1, 4)
+
+
+def test_examples_that_cannot_be_kept_are_refused_before_they_are_allocated():
+    sample = draw(Setting(10**5, 10, 0.8, 2.0, 0.6), 3, kind="orthogonal")
+    with pytest.raises(ResourceError, match="examples=False"):
+        gradient_descent(sample, Objective.erm(), 0.1, 10**6)
+
+
+def test_a_record_that_cannot_be_kept_is_refused_before_it_is_allocated():
+    with pytest.raises(ResourceError, match="record fewer steps"):
+        gradient_descent(draw(WIDE, 3), Objective.erm(), 0.1, 10**12, examples=False)

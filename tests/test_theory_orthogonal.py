@@ -79,7 +79,7 @@ def test_flipped_labels_shrink_the_plane_by_one_minus_two_eta(tenths, gamma, kap
 
 def expected_hinge(mean, deviation, power):
     """E[(mean − deviation·Z)₊^power] by quadrature."""
-    if deviation == 0:
+    if deviation <= 1e-12 * abs(mean):
         return max(mean, 0.0) ** power
     low, high = max(mean - 12 * deviation, 0.0), mean + 12 * deviation
     if high <= 0:
@@ -136,6 +136,30 @@ def test_max_margin_is_the_brute_force_minimum(setting, scale):
     objective = Objective.vector_scaling(setting, dict(zip((1, 0), scale, strict=True)))
     found = orthogonal.max_margin(setting, objective).coordinates
     np.testing.assert_allclose(found, brute_force(setting, objective), atol=2e-7)
+
+
+@given(
+    majorities,
+    gammas,
+    kappas,
+    st.sampled_from([(0.12, 0.0), (0.0, 0.5), (0.12, 0.12), (0.5, 0.5)]),
+    st.sampled_from([0.0, 0.2]),
+)
+def test_max_margin_is_stationary_under_feature_noise(rho, gamma, kappa, noise, label_noise):
+    setting = of_kappa(
+        kappa, rho, gamma, core_noise=noise[0], spurious_noise=noise[1], label_noise=label_noise
+    )
+    v = orthogonal.max_margin(setting).coordinates[:2]
+    means, shares, *_ = cell_arrays(setting)
+    variance = np.array(noise) ** 2 * (1, gamma**2)
+    deviation = math.sqrt(variance @ v**2)
+    first, zeroth = (
+        shares * [expected_hinge(gap, deviation, power) for gap in 1 - means @ v]
+        for power in (1, 0)
+    )
+    gradient = kappa * v - first @ means + zeroth.sum() * variance * v
+    # The minimum is found to a decrement of 1e-13, which is 3e-7 squared.
+    assert np.abs(gradient).max() < 1e-7 * np.abs(first @ means).max()
 
 
 def test_cells_beyond_their_margin_are_no_support_vectors():

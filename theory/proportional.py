@@ -57,7 +57,8 @@ def memorization_threshold(setting: Setting, objective: Objective | None = None)
     With v₀ the hard margin in the plane and v⊥ orthogonal to it, the point (v₀, 0) is optimal iff
     no direction of the feasible cone at it has v₀ᵀx < 0. Margins grow along v₀, so the best such
     direction has v₀ᵀx = 0:  δ_m = min over s of Σ π_g E[(τZ − s·u_gᵀv⊥)₊²] over the cells tight at
-    v₀, τ² = 1 + s²·(noise variance along v⊥). It depends on neither σ nor d.
+    v₀, τ² = 1 + s²·(noise variance along v⊥): the d/n from which on the examples could be separated
+    without the direction v₀. It depends on neither σ nor d, and without feature noise not on γ > 0.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def memorization_threshold(setting: Setting, objective: Objective | None = None)
     0.5
     >>> setting = Setting(1000, 100, 0.9, 2.0, 1.0)
     >>> round(memorization_threshold(setting), 6), max_margin(setting).coordinates
-    (0.212085, array([1., 0., 0.]))
+    (0.255565, array([1., 0., 0.]))
     """
     system = cell_system(setting, objective or Objective.erm()).weighted()
     base = system.plane_max_margin()
