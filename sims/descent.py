@@ -93,6 +93,8 @@ def gradient_descent(
 
     Examples
     --------
+    >>> from pitfalls.sims import draw
+    >>> from pitfalls.theory import Setting
     >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
     >>> run = gradient_descent(sample, Objective.erm(), 0.1, steps=100, record=[0, 100])
     >>> run.times.tolist(), run.loss.round(3).tolist(), run.train.worst.tolist()

@@ -55,7 +55,7 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
     >>> from pitfalls.sims import draw
     >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
     >>> solution = max_margin(sample)
-    >>> round(solution.margins.min(), 9), solution.kkt_residual < 1e-10
+    >>> round(float(solution.margins.min()), 9), solution.kkt_residual < 1e-10
     (1.0, True)
     """
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)

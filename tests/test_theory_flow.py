@@ -120,7 +120,8 @@ def test_equal_features_decouple_the_cells_in_closed_form(rho, kappa, weight, sh
     _, shares, q, s, delta = cell_arrays(setting, objective)
     times = np.array([1e-2, 1, 1e3, 1e8, 1e16])
     level = np.outer(times, (2 * shares + kappa) * q * delta**2) + s + np.exp(s)
-    exact = (level - wrightomega(level) - s) / delta
+    # z = c − ω(c) = log ω(c); the difference would lose all digits at c = 1e16.
+    exact = (np.log(wrightomega(level)) - s) / delta
     found = orthogonal.flow(setting, objective, times).margins
     np.testing.assert_allclose(found, exact, rtol=1e-8, atol=1e-10)
 
@@ -304,8 +305,9 @@ def finite_minimiser(setting, objective):
 
 PLANES = [
     Setting(7, 0, 0.0, 0.3, 0.0, label_noise=0.2),
-    Setting(7, 0, 0.9, 5.0, 0.5, label_noise=0.2),
     Setting(7, 0, 1.0, 1.0, 0.5, label_noise=0.2),
+    Setting(7, 0, 0.0, 5.0, 0.5, label_noise=0.2),
+    Setting(20, 0, 0.7, 3.0, 0.5, label_noise=0.2),
     Setting(300, 0, 0.8, 2.0, 1.0, label_noise=0.1),
 ]
 HARD = {
@@ -322,3 +324,14 @@ def test_inseparable_plane_settles_on_its_finite_minimiser(setting, method, time
         run = orthogonal.flow(setting, HARD[method], [time])
     expected = finite_minimiser(setting, HARD[method])
     np.testing.assert_allclose(run.coordinates[0, :2], expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("time", [1e8, 1e12, 1e16])
+def test_a_contradicted_pattern_settles_while_a_free_one_grows(time, time_limit):
+    # Five examples against one on the same line: log 5; the seventh is alone on its side.
+    setting = Setting(7, 0, 0.9, 5.0, 0.5, label_noise=0.2)
+    assert [cell.count for cell in setting.cells] == [5, 1, 1]
+    with time_limit(5):
+        early, late = orthogonal.flow(setting, Objective.erm(), [time / 100, time]).margins
+    assert late[0] == pytest.approx(math.log(5), rel=1e-5)
+    assert late[1] - early[1] == pytest.approx(math.log(100), rel=1e-3)

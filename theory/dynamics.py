@@ -68,7 +68,7 @@ def flow(
     --------
     >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
     >>> flow(setting, Objective.erm(), [0.0, 1.0, 1e8]).core.round(6)
-    array([0.      , 0.040542, 0.627484])
+    array([0.      , 0.092836, 0.582628])
     """
     grid = checked_times(times)
     system = cell_system(setting, objective, nodes)
@@ -144,6 +144,8 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
         raise PitfallsError(f"the flow could not be integrated: {solved.message}")
     else:
         states = solved.y.T
+        # The dense output there is zero up to rounding.
+        states[times == 0] = state
     return states[:, :2], states[:, 2:] if with_memory else np.zeros((len(times), cells))
 
 
@@ -176,7 +178,7 @@ class Asymptote:
         --------
         >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
         >>> round(asymptote(setting, Objective.erm()).angle_rate, 3)
-        33.227
+        15.349
         """
         system, slope, intercept = self._system, self.slope, self.intercept
         dual = np.asarray(slope.dual)
@@ -197,7 +199,7 @@ class Asymptote:
         --------
         >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
         >>> asymptote(setting, Objective.erm()).at([1e8]).core.round(6)
-        array([0.627484])
+        array([0.582628])
         """
         grid = checked_times(times, smallest=1e-300)
         system = self._system
@@ -243,7 +245,7 @@ def asymptote(setting: Setting, objective: Objective) -> Asymptote:
     --------
     >>> setting = Setting(n=1000, d=25_000, rho=0.9, gamma=5.0, sigma=1.0)
     >>> asymptote(setting, Objective.erm()).slope.dual.round(6)
-    array([0.023585, 0.107311])
+    array([0.023364, 0.054517])
     """
     if setting.has_feature_noise:
         raise PitfallsError(

@@ -33,8 +33,8 @@ class SettingError(PitfallsError):
 
     Examples
     --------
-    >>> str(SettingError("rho", 1.2, "a number in [0, 1]", "Give the majority's share."))
-    'rho = 1.2: must be a number in [0, 1]. Give the majority's share.'
+    >>> str(SettingError("rho", 1.2, "a number in [0, 1]", "Give a share."))
+    'rho = 1.2: must be a number in [0, 1]. Give a share.'
     """
 
     def __init__(self, field: str, value: Any, allowed: str, fix: str = "") -> None:

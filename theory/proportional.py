@@ -42,8 +42,9 @@ def separability_threshold(setting: Setting, objective: Objective | None = None)
 
     Examples
     --------
-    >>> separability_threshold(Setting(1000, 1000, 0.8, 2.0, 1.0, 0.5, 0.5, 0.2))
-    0.3970246738...
+    >>> setting = Setting(1000, 1000, 0.8, 2.0, 1.0, 0.5, 0.5, label_noise=0.2)
+    >>> round(separability_threshold(setting), 6)
+    0.396876
     """
     system = cell_system(setting, objective or Objective.erm()).weighted()
     if system.plane_max_margin() is not None:
