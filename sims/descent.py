@@ -98,7 +98,7 @@ def gradient_descent(
     >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
     >>> run = gradient_descent(sample, Objective.erm(), 0.1, steps=100, record=[0, 100])
     >>> run.times.tolist(), run.loss.round(3).tolist(), run.train.worst.tolist()
-    ([0.0, 10.0], [0.693, 0.145], [0.0, 1.0])
+    ([0.0, 10.0], [0.693, 0.1], [0.0, 1.0])
     """
     objectives = [objective] if isinstance(objective, Objective) else list(objective)
     rate, recorded = _checked(learning_rate, steps, record)

@@ -139,8 +139,8 @@ class Statement:
         Examples
         --------
         >>> row = statistical("x", "", prediction=2.0, measured=Measured(2.1, 0.1, 100))
-        >>> round(row.z, 2)
-        0.99
+        >>> round(row.z, 3)
+        0.995
         """
         if self.kind != "statistical" or self.standard_error is None:
             return None

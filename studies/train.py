@@ -133,7 +133,7 @@ def train(
     Examples
     --------
     >>> training = train(Setting(50, 400, 0.8, 3.0, 0.1), ["erm"], learning_rate=0.1, steps=100)
-    >>> training.runs[0].times[-1], training.runs[0].train.worst[-1]
+    >>> training.runs[0].times[-1].tolist(), training.runs[0].train.worst[-1].tolist()
     (10.0, 1.0)
     """
     if (learning_rate is None) != (steps is None):
