@@ -171,14 +171,6 @@ def observed_groups(sample: Sample) -> NDArray[np.int64]:
     return sample.groups
 
 
-def partition(n: int) -> NDArray[np.int64]:
-    """Row bounds that cut a triangle of n rows into parts of about equal area, at most 16."""
-    parts = max(1, min(16, n // 64))
-    bounds = np.round(n * np.sqrt(np.arange(parts + 1) / parts) / 4).astype(np.int64) * 4
-    bounds[-1] = n
-    return bounds
-
-
 class _Problem(NamedTuple):
     """What to descend, in arrays: weight, shift and scale are (k, n)."""
 
@@ -209,7 +201,7 @@ def _fused(
         start.square,
         problem.rate,
         problem.recorded,
-        partition(len(problem.plane)),
+        kernels.partition(len(problem.plane)),
         out,
         dual,
         margins,

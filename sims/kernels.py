@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
-__all__ = ["descend"]
+__all__ = ["descend", "partition", "symmetric_product"]
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _COLUMNS = 512
@@ -94,6 +95,22 @@ def _half_product_threads(h: Any, x: Any, bounds: Any, partial: Any) -> None:
     for part in prange(len(bounds) - 1):
         partial[part] = 0.0
         _triangle_rows(h, x, partial[part], bounds[part], bounds[part + 1])
+
+
+def partition(n: int) -> NDArray[np.int64]:
+    """Row bounds that cut a triangle of n rows into parts of about equal area, at most 16."""
+    parts = max(1, min(16, n // 64))
+    bounds = np.round(n * np.sqrt(np.arange(parts + 1) / parts) / 4).astype(np.int64) * 4
+    bounds[-1] = n
+    return bounds
+
+
+@njit(fastmath=_FAST, cache=True, nogil=True)
+def symmetric_product(h: Any, x: Any) -> Any:
+    """x·h for a symmetric h (n, n), reading its lower triangle once for all rows of x (k, n)."""
+    y = np.zeros_like(x)
+    _triangle_rows(h, x, y, 0, x.shape[1])
+    return y
 
 
 @njit(fastmath=_FAST, cache=True, nogil=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import stats
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, stats
 
 __all__ = [
     "FALSE_ALARM",
@@ -23,6 +23,7 @@ __all__ = [
     "statistical",
 ]
 
+Array: TypeAlias = NDArray[np.float64]
 Kind: TypeAlias = Literal["exact", "statistical", "convergence"]
 
 FALSE_ALARM = 1e-3
@@ -223,10 +224,11 @@ def convergence(
     tolerance: float,
     note: str = "",
 ) -> Statement:
-    """The slope of log|error| against log(grid) is the stated rate.
+    """The error falls (or grows) like grid^rate.
 
-    Measured errors are weighted by their precision, and left out where they are below four
-    standard errors (their logarithm would say nothing).
+    Exact errors: the slope of log|error| against log(grid) by least squares. Measured errors: the
+    exponent p of the weighted least-squares fit a·gridᵖ, which needs no logarithm of a value that
+    may be all noise, with its standard error.
 
     Examples
     --------
@@ -239,25 +241,42 @@ def convergence(
     if not measured:
         slope = float(np.polyfit(np.log(grid), np.log(np.abs(np.array(errors, float))), 1)[0])
         return Statement(name, claim, "convergence", rate, slope, tolerance, note=note)
-    seen = [abs(e.mean) > 4 * e.standard_error for e in measured]
-    x = np.log(grid)[seen]
-    value = np.array([e.mean for e in measured])[seen]
-    error = np.array([e.standard_error for e in measured])[seen] / np.abs(value)
-    if len(x) < 2:
-        return Statement(name, claim, "convergence", rate, math.nan, tolerance, note=note)
-    centred = x - np.average(x, weights=error**-2)
-    spread = float((centred**2 / error**2).sum())
+    exponent, error = _fitted_exponent(
+        np.log(grid),
+        np.array([e.mean for e in measured]),
+        np.array([e.standard_error for e in measured]),
+        rate,
+    )
     return Statement(
         name,
         claim,
         "convergence",
         rate,
-        float((centred * np.log(np.abs(value)) / error**2).sum()) / spread,
+        exponent,
         tolerance,
-        standard_error=spread**-0.5,
+        standard_error=error,
         freedom=min(e.freedom for e in measured),
         note=note,
     )
+
+
+def _fitted_exponent(x: Array, value: Array, error: Array, near: float) -> tuple[float, float]:
+    """p and its standard error in value ≈ a·exp(p·x), |p − near| ≤ 2, weighted by the errors."""
+    centre = float(np.average(x, weights=(value / error) ** 2))
+
+    def parts(p: float) -> tuple[Array, float]:
+        shape = np.exp(p * (x - centre)) / error
+        return shape, float(shape @ (value / error)) / float(shape @ shape)
+
+    def misfit(p: float) -> float:
+        shape, size = parts(p)
+        return float(((value / error - size * shape) ** 2).sum())
+
+    best = optimize.minimize_scalar(misfit, bounds=(near - 2, near + 2), method="bounded")
+    shape, size = parts(best.x)
+    slopes = np.column_stack((shape, size * shape * (x - centre)))
+    covariance = np.linalg.inv(slopes.T @ slopes)
+    return float(best.x), float(np.sqrt(covariance[1, 1]))
 
 
 def judge(statements: Iterable[Statement]) -> list[Statement]:

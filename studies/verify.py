@@ -87,7 +87,7 @@ def verify(
     seed : int
         ≥ 0; the same seed gives the same table whatever ``workers`` is.
     replicates : int, optional
-        Draws per setting and size, ≥ 4; 100 by default, 24 if quick.
+        Draws per setting and size, ≥ 8; 100 by default, 24 if quick.
     quick : bool
         Fewer replicates: larger detectable errors.
     workers : int, optional
@@ -106,15 +106,15 @@ def verify(
 
     Examples
     --------
-    >>> table = verify(replicates=4)  # doctest: +SKIP
+    >>> table = verify(replicates=8)  # doctest: +SKIP
     >>> table.holds  # doctest: +SKIP
     True
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise SettingError("seed", seed, "an integer ≥ 0")
     count = replicates if replicates is not None else (24 if quick else 100)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 4:
-        raise SettingError("replicates", count, "an integer ≥ 4", "A standard error needs some.")
+    if isinstance(count, bool) or not isinstance(count, int) or count < 8:
+        raise SettingError("replicates", count, "an integer ≥ 8", "A standard error needs some.")
     if workers is not None and workers < 1:
         raise SettingError("workers", workers, "an integer ≥ 1")
     plan = Plan(seed, count, workers, progress or (lambda done, total, label: None))

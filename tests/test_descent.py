@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import DenseGram, Features, Sample, draw, gradient_descent, kernels
-from pitfalls.sims.descent import partition
+from pitfalls.sims.kernels import partition
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError
 from samples import (
     array_samples,
@@ -237,7 +237,7 @@ def test_half_product_reads_the_lower_triangle_as_a_symmetric_matrix(n):
     lower = np.tril(rng.normal(size=(n, n)))
     symmetric = lower + np.tril(lower, -1).T
     dual = rng.normal(size=(3, n))
-    bounds = partition(n)
+    bounds = kernels.partition(n)
     partial = np.full((len(bounds) - 1, 3, n), np.nan)
     kernels._half_product(lower, dual, bounds, partial)
     assert difference(partial.sum(axis=0), dual @ symmetric) < 1e-12
@@ -245,7 +245,7 @@ def test_half_product_reads_the_lower_triangle_as_a_symmetric_matrix(n):
 
 @given(st.integers(1, 10**7))
 def test_partition_covers_every_row_once(n):
-    bounds = partition(n)
+    bounds = kernels.partition(n)
     assert bounds[0] == 0
     assert bounds[-1] == n
     assert (np.diff(bounds) > 0).all()

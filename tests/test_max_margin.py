@@ -1,0 +1,287 @@
+"""Max margin: certified, compared with another algorithm, and refused where there is none."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pitfalls.sims import Sample, draw, max_margin
+from pitfalls.sims.max_margin import _exchange_blocks, _exchange_singly, is_regular
+from pitfalls.theory import NotSeparableError, Objective, Setting, SettingError, proportional
+from samples import (
+    array_samples,
+    coordinates,
+    difference,
+    folded,
+    four_methods,
+    model_samples,
+    objectives,
+    random_objective,
+)
+from scipy.optimize import nnls
+
+WIDE = Setting(40, 60, 0.8, 2.0, 0.6, core_noise=0.2, spurious_noise=0.3, label_noise=0.1)
+
+
+def least_distance(z, target):
+    """min ‖w‖ subject to Z·w ≥ target as a non-negative least-squares problem (Lawson & Hanson)."""
+    rows = np.vstack((z.T, target))
+    goal = np.zeros(len(rows))
+    goal[-1] = 1
+    residual = rows @ nnls(rows, goal)[0] - goal
+    return -residual[:-1] / residual[-1]
+
+
+def separable(sample, objective=None):
+    try:
+        return max_margin(sample, objective)
+    except NotSeparableError:
+        return None
+
+
+def assert_certified(sample, objective, solution):
+    """The optimality conditions, from the raw features alone."""
+    _, _, scale = objective.resolve(sample.groups, sample.n)
+    z = np.hstack((sample.plane, sample.gram.memory_factor()))
+    weights = z.T @ solution.dual
+    margins = scale * (z @ weights)
+    assert (solution.dual >= 0).all()
+    assert (margins >= 1 - 1e-9).all()
+    assert difference(margins[solution.dual > 0], np.ones((solution.dual > 0).sum())) < 1e-9
+    assert solution.kkt_residual <= 1e-10
+    assert solution.support == (solution.dual > 0).mean()
+    expected = [weights[0], weights[1], np.linalg.norm(weights[2:])]
+    assert difference(solution.coordinates, expected) < 1e-9
+    assert difference(scale * solution.margins, margins) < 1e-9
+
+
+@given(st.data())
+def test_solution_meets_the_optimality_conditions(data):
+    sample = data.draw(model_samples())
+    objective = data.draw(objectives(sample))
+    solution = separable(sample, objective)
+    assume(solution is not None)
+    assert_certified(sample, objective, solution)
+
+
+@given(st.data())
+def test_no_other_separating_direction_is_shorter(data):
+    sample = data.draw(array_samples(regular=True))
+    objective = data.draw(objectives(sample))
+    _, _, scale = objective.resolve(sample.groups, sample.n)
+    solution = max_margin(sample, objective)
+    z = folded(sample)
+    best = z.T @ solution.dual
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    for size in (1e-4, 1e-2, 1.0):
+        others = best + size * np.linalg.norm(best) * rng.normal(size=(50, len(best)))
+        margins = (scale * (others @ z.T)).min(axis=1)
+        feasible = margins > 0
+        lengths = np.linalg.norm(others[feasible], axis=1) / margins[feasible]
+        assert (lengths >= solution.norm * (1 - 1e-12)).all()
+        assert feasible.any() or size > 1e-4
+
+
+@given(st.data())
+def test_non_negative_least_squares_finds_the_same_weights(data):
+    sample = data.draw(array_samples())
+    objective = data.draw(objectives(sample))
+    solution = separable(sample, objective)
+    # Beyond this the certificate of either method says little about the digits of w.
+    assume(solution is not None and solution.norm < 100)
+    _, _, scale = objective.resolve(sample.groups, sample.n)
+    expected = least_distance(folded(sample), 1 / scale)
+    assert difference(solution.coordinates, coordinates(sample, expected)) < 1e-7
+
+
+@given(st.data())
+def test_non_negative_least_squares_agrees_on_what_can_be_separated(data):
+    sample = data.draw(array_samples(least_features=2))
+    z = folded(sample)
+    rows = np.vstack((z.T, np.ones(sample.n)))
+    goal = np.append(np.zeros(z.shape[1]), 1)
+    # The residual vanishes exactly if a convex combination of the examples does (Gordan).
+    residual = np.linalg.norm(rows @ nnls(rows, goal)[0] - goal)
+    assume(residual < 1e-9 or residual > 1e-3)
+    assert (separable(sample) is None) == (residual < 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_few_hundred_examples_agree_with_least_squares(seed):
+    setting = Setting(150, 120, 0.9, 2.0, 0.5, core_noise=0.2, spurious_noise=0.3, label_noise=0.05)
+    sample = draw(setting, seed, kind="explicit")
+    for objective in (Objective.erm(), random_objective(150, seed)):
+        _, _, scale = objective.resolve(sample.groups, sample.n)
+        solution = max_margin(sample, objective)
+        assert 0 < solution.support < 1
+        assert_certified(sample, objective, solution)
+        expected = least_distance(folded(sample), 1 / scale)
+        assert difference(solution.coordinates, coordinates(sample, expected)) < 1e-8
+
+
+def test_only_the_scale_moves_the_limit():
+    sample = draw(WIDE, 0)
+    plain = max_margin(sample)
+    for objective in four_methods(sample)[:3]:
+        assert max_margin(sample, objective).coordinates.tobytes() == plain.coordinates.tobytes()
+    scaled = max_margin(sample, Objective.vector_scaling(sample.groups, {1: 2.0, 0: 1.0}))
+    assert difference(scaled.coordinates, plain.coordinates) > 0.05
+
+
+@given(st.data(), st.floats(0.1, 10))
+def test_scaling_every_margin_scales_the_weights(data, factor):
+    sample = data.draw(array_samples(regular=True))
+    plain = max_margin(sample)
+    scaled = max_margin(sample, Objective(scale=factor))
+    assert difference(factor * scaled.coordinates, plain.coordinates) < 1e-9
+    larger = Sample.from_arrays(factor * sample.features, sample.labels)
+    assert difference(factor * max_margin(larger).coordinates, plain.coordinates) < 1e-9
+
+
+@given(st.data())
+def test_order_rotation_and_sign_do_not_matter(data):
+    sample = data.draw(array_samples(regular=True, least_features=3))
+    rows = np.array(data.draw(st.permutations(range(sample.n))))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    sign = rng.choice((-1, 1), sample.n)
+    x = sample.features * sign[:, None]
+    x[:, 2:] = x[:, 2:] @ np.linalg.qr(rng.normal(size=(x.shape[1] - 2,) * 2))[0]
+    moved = Sample.from_arrays(x[rows], (sample.labels * sign)[rows])
+    expected = max_margin(sample)
+    assert difference(max_margin(moved).coordinates, expected.coordinates) < 1e-9
+    assert difference(max_margin(moved).dual, expected.dual[rows]) < 1e-7
+
+
+@given(st.data())
+def test_copies_of_examples_leave_the_weights_alone(data):
+    sample = data.draw(array_samples(regular=True))
+    twice = data.draw(st.lists(st.integers(0, sample.n - 1), min_size=1, max_size=5))
+    rows = np.append(np.arange(sample.n), twice)
+    copied = Sample.from_arrays(sample.features[rows], sample.labels[rows])
+    assert not is_regular(copied.gram.matrix())
+    solution, expected = max_margin(copied), max_margin(sample)
+    assert difference(solution.coordinates, expected.coordinates) < 1e-9
+    # Which copy carries the dual weight is free; what they carry together is not.
+    together = np.bincount(rows, weights=solution.dual)
+    assert difference(together, expected.dual) < 1e-7
+
+
+@given(st.data())
+def test_examples_of_weight_zero_might_as_well_be_absent(data):
+    sample = data.draw(array_samples(regular=True))
+    kept = np.array(data.draw(st.permutations([True] + [False] * (sample.n - 1))))
+    kept |= np.random.default_rng(data.draw(st.integers(0, 99))).random(sample.n) < 0.5
+    scale = random_objective(sample.n, 1).scale
+    solution = max_margin(sample, Objective(weight=kept.astype(float), scale=scale))
+    part = Sample.from_arrays(sample.features[kept], sample.labels[kept])
+    expected = max_margin(part, Objective(scale=scale[kept]))
+    assert difference(solution.coordinates, expected.coordinates) < 1e-9
+    assert not solution.dual[~kept].any()
+    assert difference(solution.dual[kept], expected.dual) < 1e-7
+
+
+def test_without_memory_features_the_plane_decides():
+    solution = max_margin(draw(Setting(30, 50, 0.8, 2.0, 0.0), 0))
+    assert difference(solution.coordinates, [1, 0, 0]) < 1e-12
+
+
+def test_more_examples_than_features_may_be_separable():
+    sample = draw(Setting(200, 10, 0.9, 2.0, 0.3, core_noise=0.1), 0, kind="explicit")
+    solution = max_margin(sample)
+    assert_certified(sample, Objective.erm(), solution)
+    expected = coordinates(sample, least_distance(folded(sample), np.ones(200)))
+    assert difference(solution.coordinates, expected) < 1e-8
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        [[1.0, 2.0, 3.0], [-1.0, -2.0, -3.0]],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, -1.0, 0.0]],
+        [[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]],
+        [[0.0, 0.0, 0.0]],
+    ],
+    ids=["opposite", "triangle", "zero among others", "zero alone"],
+)
+def test_what_cannot_be_separated_is_refused_with_evidence(features):
+    with pytest.raises(NotSeparableError) as raised:
+        max_margin(Sample.from_arrays(features, np.ones(len(features))))
+    assert 0 <= raised.value.evidence < 1e-7
+
+
+@pytest.mark.parametrize("kind", ["explicit", "gram"])
+@pytest.mark.parametrize("seed", range(5))
+def test_label_noise_with_few_features_is_refused_with_evidence(kind, seed):
+    setting = Setting(100, 5, 0.8, 2.0, 0.5, core_noise=0.3, label_noise=0.2)
+    with pytest.raises(NotSeparableError) as raised:
+        max_margin(draw(setting, seed, kind))
+    assert 0 <= raised.value.evidence < 1e-5
+
+
+@given(st.data())
+def test_exchanging_blocks_or_single_examples_agree(data):
+    sample = data.draw(array_samples(regular=True))
+    target = 1 / random_objective(sample.n, data.draw(st.integers(0, 99))).scale
+    gram = sample.gram.matrix()
+    blocks, single = _exchange_blocks(gram, target), _exchange_singly(gram, target)
+    assert blocks is not None
+    assert difference(gram @ blocks, gram @ single) < 1e-9
+    assert difference(blocks, single) < 1e-7
+
+
+def test_blocks_are_not_exchanged_on_dependent_examples():
+    assert _exchange_blocks(np.ones((2, 2)), np.ones(2)) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "seed", "objective"),
+    [
+        (Setting(4, 2, 0.0, 5.0, 0.2, label_noise=0.2), 588, Objective.erm()),
+        (
+            Setting(8, 2, 0.8, 2.0, 0.2, spurious_noise=0.3, label_noise=0.2),
+            956,
+            random_objective(8, 676),
+        ),
+    ],
+)
+def test_a_narrow_margin_is_solved_or_refused(setting, seed, objective):
+    # Handfuls of examples whose smallest relevant squared length is 1e-5 of the largest.
+    sample = draw(setting, seed, "gram")
+    solution = separable(sample, objective)
+    if solution is not None:
+        assert_certified(sample, objective, solution)
+
+
+@given(st.data())
+def test_dual_weights_sum_to_the_squared_norm(data):
+    sample = data.draw(array_samples(regular=True))
+    objective = data.draw(objectives(sample))
+    _, _, scale = objective.resolve(sample.groups, sample.n)
+    solution = max_margin(sample, objective)
+    assert abs((solution.dual / scale).sum() / solution.norm**2 - 1) < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_core_weight_is_the_squared_norm_without_core_noise_and_flips(seed):
+    sample = draw(Setting(50, 40, 0.8, 2.0, 0.6, spurious_noise=0.4), seed)
+    solution = max_margin(sample)
+    assert abs(solution.core / solution.norm**2 - 1) < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_memory_features_are_not_memorised(seed):
+    setting = Setting(400, 40, 0.8, 2.0, 0.5)
+    assert setting.delta < proportional.memorization_threshold(setting)
+    assert difference(max_margin(draw(setting, seed)).coordinates, [1, 0, 0]) < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_more_memory_features_are_memorised(seed):
+    setting = Setting(150, 90, 0.8, 2.0, 0.5)
+    assert setting.delta > proportional.memorization_threshold(setting)
+    assert max_margin(draw(setting, seed)).memory > 0.1
+
+
+def test_weights_all_zero_are_refused():
+    sample = draw(WIDE, 0)
+    with pytest.raises(SettingError, match="positive for at least one example"):
+        max_margin(sample, Objective(weight={1: 0.0, 0: 0.0, 2: 1.0}))
