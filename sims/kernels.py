@@ -98,7 +98,13 @@ def _half_product_threads(h: Any, x: Any, bounds: Any, partial: Any) -> None:
 
 
 def partition(n: int) -> NDArray[np.int64]:
-    """Row bounds that cut a triangle of n rows into parts of about equal area, at most 16."""
+    """Row bounds that cut a triangle of n rows into parts of about equal area, at most 16.
+
+    Examples
+    --------
+    >>> partition(256).tolist()
+    [0, 128, 180, 220, 256]
+    """
     parts = max(1, min(16, n // 64))
     bounds = np.round(n * np.sqrt(np.arange(parts + 1) / parts) / 4).astype(np.int64) * 4
     bounds[-1] = n
@@ -107,7 +113,13 @@ def partition(n: int) -> NDArray[np.int64]:
 
 @njit(fastmath=_FAST, cache=True, nogil=True)
 def symmetric_product(h: Any, x: Any) -> Any:
-    """x·h for a symmetric h (n, n), reading its lower triangle once for all rows of x (k, n)."""
+    """x·h for a symmetric h (n, n), reading its lower triangle once for all rows of x (k, n).
+
+    Examples
+    --------
+    >>> symmetric_product(np.array([[2.0, 0.0], [1.0, 3.0]]), np.ones((1, 2)))
+    array([[3., 4.]])
+    """
     y = np.zeros_like(x)
     _triangle_rows(h, x, y, 0, x.shape[1])
     return y
@@ -147,6 +159,13 @@ def descend(
     out : (R, k, 6) core, spurious, memory, loss, train accuracy of majority, of minority
     dual_out, margins_out : (R, k, n), or (0, k, n) to keep none
     threads : use all cores
+
+    Examples
+    --------
+    `pitfalls.sims.gradient_descent` is its only caller, and shows what it does.
+
+    >>> descend.py_func.__name__
+    'descend'
     """
     k, n = weight.shape
     parts = len(bounds) - 1

@@ -117,7 +117,7 @@ class Sample:
         --------
         >>> sample = draw(Setting(n=4, d=1, rho=0.5, gamma=2.0, sigma=0.0), seed=1)
         >>> sample.labels.tolist(), sample.features[0].tolist()
-        ([-1.0, 1.0, 1.0, 1.0], [-1.0, -2.0, -0.0])
+        ([-1.0, 1.0, 1.0, -1.0], [-1.0, -2.0, 0.0])
         """
         source = self._explicit()
         folded = np.empty((self.n, source.memory.shape[1] + 2))

@@ -13,7 +13,11 @@ SETTINGS = [
     for n, d, rho, gamma, sigma, noise, label_noise in itertools.product(
         (1, 7), (0, 10**7), (0.0, 0.9, 1.0), (0.0, 5.0), (0.0, 0.5), (0.0, 0.12), (0.0, 0.5)
     )
-] + [Setting(2, 1, 0.5, 1.0, 1.0), Setting(2**53, 2**53, 0.9, 5.0, 1.0), Setting(2**53, 0, 1, 0, 0)]
+] + [
+    Setting(2, 1, 0.5, 1.0, 1.0),
+    Setting(10**12, 2**53, 0.9, 5.0, 1.0),
+    Setting(10**12, 0, 1, 0, 0),
+]
 OBJECTIVES = [
     Objective.erm(),
     Objective(weight={1: 1e-3, 0: 1e3}, shift={1: 20.0, 0: -20.0}, scale={1: 4.0, 0: 0.25}),

@@ -411,7 +411,6 @@ def test_common_scale_only_scales_the_weights(factor):
 
 # Legal all the same: very short or very long features, and fewer of them than examples.
 HARD = [
-    Setting(1, 1, 0.0, 1e6, 0.5),
     Setting(1, 10**7, 0.5, 1e6, 0.5),
     Setting(7, 1, 0.0, 0.0, 1e3, core_noise=0.12),
     Setting(2, 1, 0.0, 5.0, 1e-6, core_noise=0.12),

@@ -10,10 +10,24 @@ from numpy.typing import NDArray
 
 from .errors import PitfallsError
 
-__all__ = ["minimise"]
+__all__ = ["minimise", "solve_scaled"]
 
 Array: TypeAlias = NDArray[np.float64]
 Evaluation: TypeAlias = tuple[float, Array, Array]
+
+
+def solve_scaled(matrix: Array, right: Array) -> Array:
+    """Least-squares solution of a symmetric system, scaled so that units do not matter.
+
+    Examples
+    --------
+    >>> solve_scaled(np.diag([1e-40, 1e40]), np.array([1e-40, 1e40]))
+    array([1., 1.])
+    """
+    size = np.sqrt(np.abs(matrix).max(axis=1))
+    size[size == 0] = 1.0
+    scaled = matrix / np.outer(size, size)
+    return np.asarray(np.linalg.lstsq(scaled, right / size, rcond=1e-15)[0] / size)
 
 
 def minimise(
@@ -56,7 +70,7 @@ def minimise(
     for _ in range(iterations):
         if value <= stop_below:
             return x
-        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-15)[0]
+        step = -solve_scaled(hessian, gradient)
         decrement = -float(gradient @ step)
         small = decrement <= 2 * tolerance * (1 + abs(value))
         length = 1.0

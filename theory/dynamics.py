@@ -20,11 +20,17 @@ __all__ = ["Asymptote", "asymptote", "flow"]
 
 Array: TypeAlias = NDArray[np.float64]
 
+_STATIONARY = 1e-9
+"""A flow that would move less than this in a unit of log time has arrived."""
+
 
 def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
     """Times as an increasing float array in [smallest, 1e16]; SettingError otherwise."""
-    array = np.atleast_1d(np.asarray(times, dtype=float))
-    legal = array.ndim == 1 and array.size > 0
+    try:
+        array = np.atleast_1d(np.asarray(times, dtype=float))
+        legal = array.ndim == 1 and array.size > 0
+    except (TypeError, ValueError):
+        array, legal = np.zeros(1), False
     if not legal or not ((array >= smallest) & (array <= 1e16)).all() or (np.diff(array) < 0).any():
         raise SettingError(
             "times",
@@ -92,16 +98,19 @@ def flow(
 def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
     """Plane weights (T, 2) and own parts h = κα (T, K) at the times."""
     cells = len(system.shares)
-    pull = system.shares[:, None] * system.means
+    basis = _free_basis(system)
+    means = system.means @ basis.T
+    means[np.abs(means) <= 1e-13 * np.abs(means).max(initial=0)] = 0.0
+    pull = system.shares[:, None] * means
     rate = system.weight * system.scale
     # The first margins move at about this speed: below t₀ the flow is linear, above it logarithmic.
-    overlap = np.abs(system.means @ (pull.T @ rate)) + system.kappa * rate
-    start = 1 / max(float((system.scale * overlap).max()), 1e-12)
+    overlap = np.abs(means @ (pull.T @ rate)) + system.kappa * rate
+    first = 1 / max(float((system.scale * overlap).max()), 1e-12)
     with_memory = system.kappa > 0
 
     def residual(state: Array) -> tuple[Array, Array]:
         own = state[2:] if with_memory else 0.0
-        argument = -system.scale * (system.means @ state[:2] + own) - system.shift
+        argument = -system.scale * (means @ state[:2] + own) - system.shift
         push = rate * expit(argument)
         return push, -push * system.scale * expit(-argument)
 
@@ -114,7 +123,7 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
 
     def jacobian(log_time: float, state: Array) -> Array:
         _, slope = residual(state)
-        by_state = slope[:, None] * system.means
+        by_state = slope[:, None] * means
         if with_memory:
             by_state = np.hstack((by_state, np.diag(slope)))
         rows = pull.T @ by_state
@@ -122,31 +131,54 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
             rows = np.vstack((rows, system.kappa * by_state))
         return np.asarray(np.exp(log_time) * rows)
 
+    def still_moving(log_time: float, state: Array) -> float:
+        return float(np.abs(speed(log_time, state)).max()) - _STATIONARY
+
+    still_moving.terminal = True  # type: ignore[attr-defined]
+    still_moving.direction = -1  # type: ignore[attr-defined]
+
     state = np.zeros(2 + (cells if with_memory else 0))
-    grid = np.log(start + times)
-    solved = (
-        solve_ivp(
+    log_times, index = np.unique(np.log(first + times), return_inverse=True)
+    states = np.tile(state, (len(log_times), 1))
+    if log_times[-1] > np.log(first):
+        solved = solve_ivp(
             speed,
-            (np.log(start), grid[-1]),
+            (np.log(first), log_times[-1]),
             state,
             method="LSODA",
-            t_eval=grid,
+            t_eval=log_times,
             rtol=1e-11,
             atol=1e-13 * max(1.0, 1 / max(float(rate.max()), 1e-300)),
             jac=jacobian,
+            events=still_moving,
         )
-        if grid[-1] > np.log(start)
-        else None
-    )
-    if solved is None:
-        states = np.tile(state, (len(times), 1))
-    elif not solved.success:
-        raise PitfallsError(f"the flow could not be integrated: {solved.message}")
-    else:
-        states = solved.y.T
-        # The dense output there is zero up to rounding.
-        states[times == 0] = state
-    return states[:, :2], states[:, 2:] if with_memory else np.zeros((len(times), cells))
+        if not solved.success:
+            raise PitfallsError(f"the flow could not be integrated: {solved.message}")
+        reached = len(solved.t)
+        if reached:
+            states[:reached] = solved.y.T
+        if reached < len(log_times):
+            states[reached:] = solved.y_events[0][0]
+    states = states[index]
+    # The dense output there is zero up to rounding.
+    states[times == 0] = 0.0
+    return states[:, :2] @ basis, states[:, 2:] if with_memory else np.zeros((len(times), cells))
+
+
+def _free_basis(system: CellSystem) -> Array:
+    """Orthonormal rows; the second is a direction no contradicted cell has a part in, if there is.
+
+    Where u and −u both occur the forces along u cancel to rounding, which late times would multiply
+    into the directions across u. Keeping u on an axis of its own keeps it out of them.
+    """
+    for mean in system.means:
+        size = float(np.linalg.norm(mean))
+        along = mean / size if size > 0 else mean
+        across = np.abs(system.means @ (-along[1], along[0]))
+        opposed = (system.means @ along < 0) & (across <= 1e-12 * size)
+        if size > 0 and opposed.any():
+            return np.array([along, (-along[1], along[0])])
+    return np.eye(2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,10 @@ class SettingError(PitfallsError):
         self.field, self.value, self.allowed, self.fix = field, value, allowed, fix
 
     def __str__(self) -> str:
-        shown = repr(self.value)
+        try:
+            shown = repr(self.value)
+        except ValueError:
+            shown = "an integer too long to print"
         if len(shown) > 80:
             shown = shown[:77] + "..."
         return f"{self.field} = {shown}: must be {self.allowed}." + (

@@ -46,6 +46,12 @@ def hinge_energy(
     Returns
     -------
     value, gradient (k,), Hessian (k, k)
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> hinge_energy(np.ones((1, 1)), one, one, np.zeros(1), 0.0, np.zeros(1))
+    (1.0, array([-2.]), array([[2.]]))
     """
     spread = offset + float(variance @ z**2)
     moments = hinge(gap - means @ z, np.full(len(shares), spread))
@@ -68,6 +74,14 @@ class Frame:
     """Origin v₀, unit η and gaps e₀ of a cell system; see the module's text.
 
     ``base`` is the hard margin in the plane, None where the plane alone separates nothing.
+
+    Examples
+    --------
+    >>> from pitfalls.theory import Objective, Setting
+    >>> from pitfalls.theory.cells import cell_system
+    >>> frame = Frame.choices(cell_system(Setting(10, 5, 0.9, 2.0, 0.1), Objective.erm()))[0]
+    >>> frame.base.tolist(), frame.gap.tolist()
+    ([1.0, 0.0], [0.0, 0.0])
     """
 
     system: CellSystem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,7 +28,12 @@ _RULES: dict[str, tuple[Callable[[Array], bool], str]] = {
 def _normal_form(field: str, value: Any) -> float | dict[int, float] | Array:
     """A float, a dict by group or a read-only (n,) array; checked."""
     if isinstance(value, Mapping):
-        kept: Any = {int(group): float(entry) for group, entry in value.items()}
+        try:
+            kept: Any = {operator.index(group): float(entry) for group, entry in value.items()}
+        except (TypeError, ValueError):
+            raise SettingError(
+                field, value, "a mapping from integer groups to numbers", "Groups are 1 and 0."
+            ) from None
         entries = np.array(list(kept.values()), dtype=float)
     else:
         try:
@@ -249,7 +255,10 @@ class Objective:
                     raise SettingError(
                         "groups", None, f"given: the objective's {field} is by group"
                     )
-                present, index = np.unique(np.asarray(groups), return_inverse=True)
+                observed = np.asarray(groups)
+                if observed.shape != (n,):
+                    raise SettingError("groups", observed.shape, f"of shape ({n},)")
+                present, index = np.unique(observed, return_inverse=True)
                 missing = set(map(int, present)) - set(value)
                 if missing:
                     raise SettingError(

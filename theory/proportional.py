@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import CellSystem, cell_system
-from .convex import minimise
+from .convex import minimise, solve_scaled
 from .errors import NotSeparableError, PitfallsError
 from .frame import Frame, hinge_energy
 from .hinge import hinge
@@ -222,6 +222,7 @@ def _follow_barrier(cost: Function, constraint: Function, start: Array) -> tuple
     The barrier is convex: −log(a² − H) = −log(a − H/a) − log a, and H/a is convex because √H is.
     """
     z, strength = start, 1 / (1e-3 + abs(cost(start)[0]))
+    reference = 0.0
 
     def barrier(point: Array) -> tuple[float, Array, Array]:
         value, gradient, hessian = constraint(point)
@@ -234,15 +235,17 @@ def _follow_barrier(cost: Function, constraint: Function, start: Array) -> tuple
         if not np.isfinite(bend).all():
             return np.inf, gradient, hessian
         return (
-            strength * cost_value - float(np.log(-value)),
+            strength * (cost_value - reference) - float(np.log(-value)),
             strength * cost_gradient + slope,
             strength * cost_hessian + bend,
         )
 
     while True:
-        z = minimise(barrier, z, tolerance=1e-8)
+        # Against its value at the start: rounding and tolerance then do not grow with s.
+        reference = cost(z)[0]
+        z = minimise(barrier, z, tolerance=1e-5)
         gap = 1 / strength
-        if gap < 1e-9 * max(abs(cost(z)[0]), z[2] ** 2):
+        if gap < 1e-7 * max(abs(cost(z)[0]), z[2] ** 2):
             return z, -gap / constraint(z)[0]
         strength *= 30
 
@@ -264,14 +267,16 @@ def _polish(
         return residual, jacobian, float(error)
 
     residual, jacobian, error = conditions(z, multiplier)
-    for _ in range(30):
-        step = np.linalg.lstsq(jacobian, -residual, rcond=1e-16)[0]
-        if z[2] + step[2] <= 0:
+    for _ in range(60):
+        step = -solve_scaled(jacobian, residual)
+        for length in 0.5 ** np.arange(12):
+            nearer = z + length * step[:3]
+            following = conditions(nearer, multiplier + length * step[3])
+            if nearer[2] > 0 and following[2] < error:
+                break
+        else:
             break
-        following = conditions(z + step[:3], multiplier + step[3])
-        if not following[2] < error:
-            break
-        z, multiplier = z + step[:3], multiplier + step[3]
+        z, multiplier = nearer, multiplier + length * step[3]
         residual, jacobian, error = following
     if error > 1e-9:
         raise PitfallsError(f"the max margin did not converge (KKT residual {error:.1e})")

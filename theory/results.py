@@ -86,7 +86,7 @@ def group_accuracy(
     core_variance, spurious_variance = setting.feature_variance
     deviation = np.hypot(
         np.hypot(np.sqrt(core_variance) * core, np.sqrt(spurious_variance) * spurious),
-        setting.sigma * memory,
+        setting.sigma * memory * (setting.d > 0),
     )
 
     def accuracy(mean: Array) -> Any:

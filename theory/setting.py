@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .errors import SettingError
 
 __all__ = ["MAJORITY", "MINORITY", "Cell", "Setting"]
@@ -15,25 +17,35 @@ __all__ = ["MAJORITY", "MINORITY", "Cell", "Setting"]
 MAJORITY = 1
 MINORITY = 0
 
-_LARGEST = 2**53
+_LARGEST_N, _LARGEST_D = 10**12, 2**53
 _RANGES: dict[str, tuple[float, float, str, str]] = {
-    "n": (1, _LARGEST, "an integer ≥ 1", "Give the number of training examples."),
+    "n": (1, _LARGEST_N, "an integer ≥ 1 (up to 10¹²)", "Give the number of training examples."),
     "d": (
         0,
-        _LARGEST,
-        "an integer ≥ 0",
+        _LARGEST_D,
+        "an integer ≥ 0 (up to 2⁵³)",
         "Give the number of example-specific features; 0 for none.",
     ),
     "rho": (0, 1, "a number in [0, 1]", "Give the majority's share as a fraction, 0.9 for 90 %."),
     "gamma": (
         0,
         1e100,
-        "a finite number ≥ 0",
+        "a finite number ≥ 0 (up to 1e100)",
         "A spurious feature of the other sign is rho → 1 − rho.",
     ),
-    "sigma": (0, 1e100, "a finite number ≥ 0", "It is a standard deviation."),
-    "core_noise": (0, 1e100, "a finite number ≥ 0", "It is a standard deviation; 0 for none."),
-    "spurious_noise": (0, 1e100, "a finite number ≥ 0", "It is a standard deviation; 0 for none."),
+    "sigma": (0, 1e100, "a finite number ≥ 0 (up to 1e100)", "It is a standard deviation."),
+    "core_noise": (
+        0,
+        1e100,
+        "a finite number ≥ 0 (up to 1e100)",
+        "It is a standard deviation; 0 for none.",
+    ),
+    "spurious_noise": (
+        0,
+        1e100,
+        "a finite number ≥ 0 (up to 1e100)",
+        "It is a standard deviation; 0 for none.",
+    ),
     "label_noise": (
         0,
         0.5,
@@ -46,7 +58,7 @@ _RANGES: dict[str, tuple[float, float, str, str]] = {
 def _checked(field: str, value: Any) -> int | float:
     low, high, allowed, fix = _RANGES[field]
     try:
-        if isinstance(value, bool):
+        if isinstance(value, (bool, np.bool_)):
             raise TypeError
         number = operator.index(value) if field in ("n", "d") else float(value)
         if not (isinstance(value, (int, float)) or hasattr(value, "__array__")):

@@ -1,0 +1,331 @@
+"""The command from outside: exit statuses, messages, files, and how little --help needs."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+from pitfalls import figures, sims, studies
+from pitfalls.cli import main
+from pitfalls.figures import trajectories
+from pitfalls.studies.statements import exact
+from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
+
+SMALL = ["--n", "30", "--d", "90", "--rho", "0.8", "--gamma", "2"]
+SETTING = Setting(30, 90, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
+
+
+def pitfalls(*arguments, folder=None):
+    """The command as a user runs it, outside the tree; a warning would be an error."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pitfalls", *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["verify"], ["train"], ["figure"]])
+def test_help_of_every_command(command, tmp_path):
+    done = pitfalls(*command, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith(" ".join(["usage: pitfalls", *command]))
+    if command in ([], ["verify"]):
+        assert "Exit status: 0" in done.stdout
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    for command in ("verify", "train", "figure"):
+        assert f"\n    {command}" in shown
+
+
+@pytest.mark.parametrize("command", ["--help", "verify --help", "train --help", "--version"])
+def test_help_needs_no_numerical_library(command, tmp_path):
+    code = (
+        "import sys\n"
+        "from pitfalls.cli import main\n"
+        "try:\n"
+        f"    main({command.split()!r})\n"
+        "finally:\n"
+        "    print('LOADED', sorted({m.split('.')[0] for m in sys.modules}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0
+    assert "LOADED" in done.stderr
+    for heavy in ("numba", "scipy", "matplotlib", "numpy", "rich"):
+        assert f"'{heavy}'" not in done.stderr
+
+
+def test_version_is_the_installed_one(tmp_path):
+    done = pitfalls("--version", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"pitfalls {version('pitfalls')}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "nothing", "train --n", "train --n many", "train --n 1.5", "train --n nan", "figure"]
+    + ["figure nothing", "train --objective none", "train --rho much", "verify --seed x", "--n 3"],
+)
+def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments.split())
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("usage: pitfalls")
+    assert "error:" in shown.err.splitlines()[-1]
+    assert "_count" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("train --n 0", "n = 0: must be an integer ≥ 1"),
+        ("train --rho 1.5", "rho = 1.5: must be a number in [0, 1]"),
+        ("train --gamma nan", "gamma = nan"),
+        ("train --sigma -1", "sigma = -1.0"),
+        ("train --label-noise 0.6", "label_noise = 0.6"),
+        ("train --n 20 --d 30 --rho 1", "majority (1) and minority (0), both non-empty"),
+        ("train --n 20 --d 30 --seed -1", "seed = -1"),
+        ("train --time 0", "time = 0.0: must be a number in (0.01, 1e16]"),
+        ("train --time 1e17", "time = 1e+17: must be"),
+        ("train --time nan", "time = nan: must be"),
+        ("train --steps 3", "given together"),
+        ("train --learning-rate 0.1", "given together"),
+        ("train --steps 3 --learning-rate 0.1 --time 5", "time = 5.0: must be left out"),
+        ("train --n 20 --d 30 --steps 3 --learning-rate inf", "learning_rate = inf"),
+        ("train --n 20 --d 30 --steps -1 --learning-rate 0.1", "must be an integer ≥ 0"),
+        ("train --n 20 --d 30 --steps -5 --learning-rate 0.1", "must be an integer ≥ 0"),
+        ("train --n 1e6 --d 1e7", "lower n"),
+        ("train --n 1e12 --d 3", "lower n"),
+        ("train --json {folder}/none/run.json", "does not exist"),
+        ("train --json {folder}", "is a folder"),
+        ("verify --replicates 2", "replicates = 2"),
+        ("verify --workers 0", "workers = 0"),
+        ("verify --seed -1", "seed = -1"),
+        ("verify --json {folder}", "is a folder"),
+        (
+            "figure trajectories --time 0 --out {folder}",
+            "time = 0.0: must be a number in (0.01, 1e16]",
+        ),
+        ("figure trajectories --n 20 --rho 1 --out {folder}", "minority (0), both non-empty"),
+        ("figure trajectories --n 20 --d 2 --label-noise 0.2 --out {folder}", "separated"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, words, tmp_path, capsys):
+    status = main(arguments.format(folder=tmp_path).split())
+    shown = capsys.readouterr()
+    assert status == 2
+    assert shown.out == ""
+    assert shown.err.startswith(f"pitfalls {arguments.split()[0]}: ")
+    assert len(shown.err.splitlines()) == 1
+    assert words in shown.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_shows_no_traceback_to_a_shell(tmp_path):
+    done = pitfalls("train", "--n", "0", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("pitfalls train: n = 0")
+    assert done.stderr.count("\n") == 1
+
+
+def test_train_writes_what_the_library_computes(tmp_path):
+    done = pitfalls("train", *SMALL, "--seed", 4, "--json", "run.json", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    assert "n = 30, d = 90" in done.stdout
+    assert "seed 4" in done.stdout
+    content = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert set(content) == {"schema", "seed", "setting", "runs", "limits"}
+    assert (content["schema"], content["seed"]) == (1, 4)
+    assert Setting(**content["setting"]) == SETTING
+    assert [run["objective"] for run in content["runs"]] == ["ERM", "reweighting", "logit shifting"]
+    sample = sims.draw(SETTING, 4)
+    first = content["runs"][0]
+    flow = sims.gradient_flow(sample, Objective.erm(), first["times"])
+    assert first["times"][0] == 0
+    assert first["times"][-1] == pytest.approx(1e6, rel=1e-12)
+    accuracy = flow.accuracy(SETTING)
+    for found, expected in (
+        (first["core"], flow.core),
+        (first["spurious"], flow.spurious),
+        (first["memory"], flow.memory),
+        (first["loss"], flow.loss),
+        (first["test"]["majority"], accuracy.majority),
+        (first["test"]["minority"], accuracy.minority),
+        (first["train"]["majority"], flow.train.majority),
+        (first["train"]["minority"], flow.train.minority),
+    ):
+        assert np.abs(np.array(found) - expected).max() < 1e-6
+    draw_limit, predicted = content["limits"]
+    for found, expected in (
+        (draw_limit, sims.max_margin(sample)),
+        (predicted, proportional.max_margin(SETTING)),
+    ):
+        values = [found["core"], found["spurious"], found["memory"]]
+        assert np.abs(values - expected.coordinates).max() < 1e-9
+        assert found["test"]["minority"] == pytest.approx(
+            expected.accuracy(SETTING).minority, abs=1e-9
+        )
+
+
+def test_train_by_descent_ends_after_the_steps(tmp_path):
+    out = tmp_path / "run.json"
+    steps = ["--learning-rate", "0.1", "--steps", "37", "--objective", "erm", "--json", str(out)]
+    assert main(["train", *SMALL, *steps]) == 0
+    [run] = json.loads(out.read_text(encoding="utf-8"))["runs"]
+    expected = sims.gradient_descent(
+        sims.draw(SETTING, 0), Objective.erm(), 0.1, 37, record=[0, 37]
+    )
+    assert run["times"][0] == 0
+    assert run["times"][-1] == pytest.approx(3.7, rel=1e-12)
+    for name in ("core", "spurious", "memory", "loss"):
+        ends = np.array(run[name])[[0, -1]]
+        assert np.abs(ends - getattr(expected, name)).max() < 1e-12
+
+
+def test_train_of_no_steps_is_the_start(capsys):
+    assert main(["train", *SMALL, "--learning-rate", "0.1", "--steps", "0"]) == 0
+    assert "0.500" in capsys.readouterr().out
+
+
+def test_counts_may_be_written_as_powers_of_ten(capsys):
+    assert main(["train", "--n", "3e1", "--d", "9e1", "--time", "1"]) == 0
+    assert "n = 30, d = 90" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("d", [2, 6, 8, 10])
+@pytest.mark.parametrize("seed", range(3))
+def test_train_says_when_the_draw_cannot_be_separated(d, seed, capsys, tmp_path):
+    setting = Setting(20, d, 0.8, 2.0, 0.5, 0.12, 0.12, label_noise=0.2)
+    try:
+        sims.max_margin(sims.draw(setting, seed))
+        separable = True
+    except NotSeparableError:
+        separable = False
+    out = tmp_path / "run.json"
+    flags = ["--n", "20", "--d", str(d), "--rho", "0.8", "--gamma", "2", "--label-noise", "0.2"]
+    arguments = [*flags, "--time", "100", "--seed", str(seed), "--json", str(out)]
+    assert main(["train", *arguments]) == 0
+    assert ("cannot be separated" in capsys.readouterr().out) == (not separable)
+    limits = json.loads(out.read_text(encoding="utf-8"))["limits"]
+    assert ("limit of this draw" in [each["name"] for each in limits]) == separable
+
+
+def test_figure_writes_three_files_and_names_them(tmp_path):
+    flags = ["--n", 20, "--d", 400, "--rho", 0.8, "--gamma", 3, "--sigma", 0.2]
+    done = pitfalls(
+        "figure", "trajectories", *flags, "--time", 1e3, "--out", "pictures", folder=tmp_path
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    names = [f"trajectories.{suffix}" for suffix in ("png", "pdf", "csv")]
+    assert done.stdout.split() == [os.path.join("pictures", name) for name in names]
+    assert sorted(os.listdir(tmp_path / "pictures")) == sorted(names)
+
+
+def test_figure_keeps_its_own_setting_where_no_flag_is_given(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        figures, "make", lambda name, folder, *, setting, **_: asked.append(setting) or []
+    )
+    assert main(["figure", "all", "--out", str(tmp_path)]) == 0
+    assert main(["figure", "all", "--out", str(tmp_path), "--gamma", "3"]) == 0
+    own = trajectories.default_setting()
+    assert (asked[0] or own) == own
+    assert asked[1] == replace(own, gamma=3.0)
+
+
+def test_figure_into_a_file_is_refused(tmp_path, capsys):
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"mine")
+    flags = ["--n", "20", "--d", "400", "--gamma", "2", "--time", "1", "--out", str(taken)]
+    assert main(["figure", "trajectories", *flags]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+    assert "taken" in shown.err
+    assert taken.read_bytes() == b"mine"
+
+
+GOOD = exact("good", "one is one", prediction=1.0, observed=1.0, tolerance=0.1)
+BAD = exact("bad", "one is two", prediction=2.0, observed=1.0, tolerance=0.1)
+LOOSE = exact("loose", "anything goes", prediction=1.0, observed=1.0, tolerance=np.inf)
+
+
+@pytest.mark.parametrize(
+    ("statements", "flags", "status", "named"),
+    [
+        ([GOOD], [], 0, None),
+        ([GOOD], ["--self-test"], 0, None),
+        ([GOOD, BAD], [], 1, "bad"),
+        ([GOOD, LOOSE], [], 0, None),
+        ([GOOD, LOOSE], ["--self-test"], 1, "loose"),
+    ],
+)
+def test_verify_fails_on_what_does_not_hold_or_cannot_fail(
+    statements, flags, status, named, monkeypatch, capsys, tmp_path
+):
+    table = studies.Verification(seed=0, replicates=8, statements=statements)
+    monkeypatch.setattr(studies, "verify", lambda **_: table)
+    out = tmp_path / "table.json"
+    assert main(["verify", *flags, "--json", str(out)]) == status
+    shown = capsys.readouterr()
+    holding = sum(each.holds for each in statements)
+    assert f"{holding} of {len(statements)} statements hold" in shown.out
+    if named:
+        assert named in shown.err + shown.out.splitlines()[-1]
+    assert json.loads(out.read_text(encoding="utf-8"))["holds"] == (BAD not in statements)
+
+
+def test_verify_hands_its_flags_on(monkeypatch, capsys):
+    asked = {}
+
+    def note(**options):
+        asked.update(options)
+        return studies.Verification(0, 8, [GOOD])
+
+    monkeypatch.setattr(studies, "verify", note)
+    flags = ["--quick", "--seed", "5", "--replicates", "9", "--workers", "2"]
+    assert main(["verify", *flags]) == 0
+    assert "1 of 1" in capsys.readouterr().out
+    del asked["progress"]
+    assert asked == {"quick": True, "seed": 5, "replicates": 9, "workers": 2}
+
+
+def test_an_interrupt_is_one_line_and_its_own_status(monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studies, "verify", interrupted)
+    assert main(["verify"]) == 130
+    assert capsys.readouterr().err == "pitfalls verify: interrupted\n"
+
+
+@pytest.mark.slow
+def test_verify_from_a_shell_holds_and_can_be_read_by_a_program(tmp_path):
+    flags = ["--replicates", 8, "--self-test", "--json", "table.json"]
+    done = pitfalls("verify", *flags, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    assert "every bend refused" in done.stdout
+    table = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert table["holds"]
+    assert table["replicates"] == 8
+    for row in table["statements"]:
+        assert f"\n{row['id']} " in done.stdout
