@@ -1,11 +1,14 @@
 """Gradient descent: against a plain loop over explicit weights, and what it must leave alone."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import DenseGram, Features, Sample, draw, gradient_descent, kernels
-from pitfalls.sims.kernels import partition
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError
 from samples import (
     array_samples,
@@ -403,3 +406,35 @@ def test_examples_that_cannot_be_kept_are_refused_before_they_are_allocated():
 def test_a_record_that_cannot_be_kept_is_refused_before_it_is_allocated():
     with pytest.raises(ResourceError, match="record fewer steps"):
         gradient_descent(draw(WIDE, 3), Objective.erm(), 0.1, 10**12, examples=False)
+
+
+@pytest.mark.slow
+def test_kernels_survive_a_first_compilation_that_was_cut_short(tmp_path):
+    code = (
+        "from pitfalls.sims import draw, gradient_descent\n"
+        "from pitfalls.theory import Objective, Setting\n"
+        "sample = draw(Setting(300, 500, 0.8, 2.0, 0.3), 0)\n"
+        "for parallel in (False, True):\n"
+        "    run = gradient_descent(sample, Objective.erm(), 0.1, 20, parallel=parallel)\n"
+        "    print(run.loss.tobytes().hex())\n"
+    )
+
+    def run():
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    whole = run()
+    # A process that is interrupted, or overtaken by another, has cached the helpers alone. What is
+    # then compiled from cached helpers must run in the process that loads it, too.
+    entries = list(tmp_path.rglob("kernels.descend-*"))
+    assert entries
+    for file in entries:
+        file.unlink()
+    assert run() == whole
+    assert run() == whole

@@ -318,11 +318,8 @@ def test_extreme_settings_run_without_a_warning_or_a_nan(setting, kind, time_lim
             gradient_flow(sample, Objective.erm(), [0.0, 1.0, 1e6, 1e16]),
             gradient_flow(sample, Objective.erm(), [0.0, 1.0, 1e6], initial=(0.1, 0.2, 1.0)),
         ]
-        try:
+        if setting.label_noise == 0:
             runs.append(max_margin(sample))
-        except NotSeparableError as error:
-            assert setting.label_noise > 0
-            assert 0 <= error.evidence < 1e-5
     for run in runs:
         assert np.isfinite(run.coordinates).all()
         accuracy = run.accuracy(setting)

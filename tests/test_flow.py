@@ -257,7 +257,9 @@ def test_flow_is_where_small_steps_of_descent_go(data):
         gradient_descent(sample, objective, rate / k, 50 * k, record=[50 * k]).margins
         for k in (1, 2)
     )
-    assert difference(flow.margins, 2 * twice - once) < 1e-5
+    expected = 2 * twice - once
+    # The objective may balance opposite examples: then all margins are rounding errors.
+    assert np.abs(flow.margins - expected).max() < 1e-5 * np.abs(expected).max() + 1e-14
 
 
 def test_time_zero_is_the_start_and_repeated_times_repeat():
