@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
 from pitfalls import __version__
 from pitfalls.sims import Sample, draw, gradient_descent
 from pitfalls.theory import Objective, Setting

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from ..theory import Setting
 from . import trajectories
 from .style import save, write_atomically
 
@@ -14,7 +16,12 @@ NAMES = ("trajectories",)
 
 
 def make(
-    name: str, folder: Path, *, setting: Setting | None = None, seed: int = 0, latest: float = 1e12
+    name: str,
+    folder: Path,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    latest: float = 1e12,
 ) -> list[Path]:
     """Compute a figure's data, draw it, and write NAME.png, NAME.pdf and NAME.csv.
 
@@ -23,8 +30,8 @@ def make(
     name : str
         One of `NAMES`.
     folder : Path
-    setting : Setting, optional
-        The figure's own by default.
+    changes : mapping, optional
+        Fields of the figure's own setting to replace.
     seed : int
     latest : float
         Last time t = learning rate × steps.
@@ -39,5 +46,6 @@ def make(
     >>> NAMES
     ('trajectories',)
     """
-    data = trajectories.compute(setting or trajectories.default_setting(), seed, latest)
+    setting = replace(trajectories.default_setting(), **(changes or {}))
+    data = trajectories.compute(setting, seed, latest)
     return save(trajectories.draw(data), data.table(), folder, name)

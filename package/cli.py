@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["main"]
 
-DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 _SETTING = (
     ("n", "1000", "training examples"),
@@ -32,10 +32,22 @@ def _count(text: str) -> int:
     try:
         return int(text)
     except ValueError:
+        pass
+    try:
         number = float(text)
-        if not number.is_integer():
-            raise
-        return int(number)
+        if number.is_integer():
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not an integer (1000 or 1e3)")
+
+
+def _real(text: str) -> float:
+    """A number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _add_setting(parser: argparse.ArgumentParser, defaults: bool) -> None:
@@ -43,23 +55,17 @@ def _add_setting(parser: argparse.ArgumentParser, defaults: bool) -> None:
     for name, default, words in _SETTING:
         group.add_argument(
             f"--{name}",
-            type=_count if name in ("n", "d") else float,
+            type=_count if name in ("n", "d") else _real,
             default=None,
             metavar="N" if name in ("n", "d") else "X",
             help=f"{words} (default {default})" if defaults else words,
         )
 
 
-def _setting(options: argparse.Namespace) -> Any:
-    from .theory import Setting
-
-    values: dict[str, Any] = {}
-    for name, default, _ in _SETTING:
-        field = name.replace("-", "_")
-        given = getattr(options, field)
-        kind = _count if name in ("n", "d") else float
-        values[field] = kind(default) if given is None else given
-    return Setting(**values)
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The setting flags that were given."""
+    fields = [name.replace("-", "_") for name, *_ in _SETTING]
+    return {field: value for field in fields if (value := getattr(options, field)) is not None}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,11 +117,11 @@ def _parser() -> argparse.ArgumentParser:
         help="may be given more than once (default: all three)",
     )
     train.add_argument(
-        "--time", type=float, metavar="T", help="flow until t = rate × steps (default 1e6)"
+        "--time", type=_real, metavar="T", help="flow until t = rate × steps (default 1e6)"
     )
     train.add_argument(
         "--learning-rate",
-        type=float,
+        type=_real,
         metavar="X",
         help="of the binary model; a two-logit softmax at rate η is this at 2η",
     )
@@ -136,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_setting(figure, defaults=False)
     figure.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
     figure.add_argument(
-        "--time", type=float, default=1e12, metavar="T", help="last time (default 1e12)"
+        "--time", type=_real, default=1e12, metavar="T", help="last time (default 1e12)"
     )
     figure.set_defaults(run=_figure)
     return parser
@@ -152,6 +158,15 @@ def _check_writable(path: Path | None) -> None:
         raise FileNotFoundError(f"the folder {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"the folder {path.parent} is not writable; choose another")
+
+
+def _check_writable_folder(folder: Path) -> None:
+    """The same for a folder, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(f"{existing} is not a folder; give --out a folder")
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(f"the folder {existing} is not writable; choose another")
 
 
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
@@ -195,10 +210,15 @@ def _verify(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from . import studies
     from .show import show_training
+    from .theory import Setting
 
     _check_writable(options.json)
+    defaults = {
+        name.replace("-", "_"): (_count if name in ("n", "d") else float)(default)
+        for name, default, _ in _SETTING
+    }
     training = studies.train(
-        _setting(options),
+        Setting(**{**defaults, **_given(options)}),
         options.objective,
         latest=options.time,
         learning_rate=options.learning_rate,
@@ -216,12 +236,11 @@ def _figure(options: argparse.Namespace) -> int:
 
     if not 1e-2 < options.time <= 1e16:
         raise SettingError("--time", options.time, "a number in (0.01, 1e16]")
-    own = any(getattr(options, name.replace("-", "_")) is not None for name, *_ in _SETTING)
+    _check_writable_folder(options.out)
     names = figures.NAMES if options.name == "all" else (options.name,)
     for name in names:
-        setting = _setting(options) if own else None
         for path in figures.make(
-            name, options.out, setting=setting, seed=options.seed, latest=options.time
+            name, options.out, _given(options), seed=options.seed, latest=options.time
         ):
             print(path)
     return DONE
@@ -253,6 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PitfallsError as error:
         print(f"pitfalls {options.command}: {error}", file=sys.stderr)
         return BAD_USAGE
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `pitfalls train | head`: nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except OSError as error:
         print(f"pitfalls {options.command}: {error}", file=sys.stderr)
         return BAD_USAGE

@@ -23,8 +23,15 @@ _PIPED_WIDTH = 160
 _WIDE = 130
 
 
+class _Console(Console):
+    """Lets a broken pipe reach the command, which knows its exit status."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    return _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 @contextmanager

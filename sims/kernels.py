@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-__all__ = ["descend", "partition", "symmetric_product"]
+__all__ = ["descend", "descend_threads", "partition", "symmetric_product"]
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _COLUMNS = 512
@@ -125,7 +125,71 @@ def symmetric_product(h: Any, x: Any) -> Any:
     return y
 
 
-@njit(fastmath=_FAST, cache=True, nogil=True)
+# Without fastmath: the same bytes wherever it is inlined.
+@njit(cache=True, nogil=True)
+def _advance(
+    plane: Any,
+    groups: Any,
+    weight: Any,
+    shift: Any,
+    scale: Any,
+    start_margins: Any,
+    start_plane: Any,
+    start_overlap: Any,
+    start_square: float,
+    rate: float,
+    partial: Any,
+    dual: Any,
+    out: Any,
+    dual_out: Any,
+    margins_out: Any,
+    record: int,
+) -> None:
+    """One step from the parts of Hα: record it as row ``record`` unless −1, then update α."""
+    k, n = weight.shape
+    product = np.zeros(n)
+    margins = np.zeros(n)
+    for o in range(k):
+        core, spurious = 0.0, 0.0
+        for i in range(n):
+            core += dual[o, i] * plane[i, 0]
+            spurious += dual[o, i] * plane[i, 1]
+        for i in range(n):
+            total = 0.0
+            for part in range(len(partial)):
+                total += partial[part, o, i]
+            product[i] = total
+            along = plane[i, 0] * core + plane[i, 1] * spurious
+            margins[i] = start_margins[i] + along + total
+        if record >= 0:
+            square = start_square
+            loss = 0.0
+            right = np.zeros(2)
+            members = np.zeros(2)
+            for i in range(n):
+                square += dual[o, i] * (product[i] + 2 * start_overlap[i])
+                logit = -scale[o, i] * margins[i] - shift[o, i]
+                loss += weight[o, i] * (max(logit, 0.0) + np.log1p(np.exp(-abs(logit))))
+                members[groups[i]] += 1
+                if margins[i] > 0:
+                    right[groups[i]] += 1
+            out[record, o, 0] = start_plane[0] + core
+            out[record, o, 1] = start_plane[1] + spurious
+            out[record, o, 2] = np.sqrt(max(square, 0.0))
+            out[record, o, 3] = loss / n
+            for g in range(2):
+                out[record, o, 5 - g] = right[g] / members[g] if members[g] > 0 else 1.0
+            if len(dual_out) > 0:
+                dual_out[record, o] = dual[o]
+                margins_out[record, o] = margins
+        for i in range(n):
+            logit = scale[o, i] * margins[i] + shift[o, i]
+            push = np.exp(-abs(logit))
+            sigmoid = (push if logit > 0 else 1.0) / (1.0 + push)
+            dual[o, i] += rate * weight[o, i] * scale[o, i] / n * sigmoid
+
+
+@njit(cache=True, nogil=True)
 def descend(
     h: Any,
     plane: Any,
@@ -139,11 +203,10 @@ def descend(
     start_square: float,
     rate: float,
     steps: Any,
-    bounds: Any,
     out: Any,
     dual_out: Any,
     margins_out: Any,
-    threads: bool,
+    bounds: Any,
 ) -> None:
     """Full-batch descent in dual form for k objectives at once.
 
@@ -155,10 +218,9 @@ def descend(
     weight, shift, scale : (k, n)
     start_* : w(0) as `Start` gives it
     steps : (R,) increasing step numbers to record
-    bounds : (P + 1,) row partition
     out : (R, k, 6) core, spurious, memory, loss, train accuracy of majority, of minority
     dual_out, margins_out : (R, k, n), or (0, k, n) to keep none
-    threads : use all cores
+    bounds : (P + 1,) row partition
 
     Examples
     --------
@@ -168,56 +230,54 @@ def descend(
     'descend'
     """
     k, n = weight.shape
-    parts = len(bounds) - 1
     dual = np.zeros((k, n))
-    product = np.zeros((k, n))
-    margins = np.zeros((k, n))
-    partial = np.zeros((parts, k, n))
-    members = np.zeros(2)
-    for i in range(n):
-        members[groups[i]] += 1
+    partial = np.zeros((len(bounds) - 1, k, n))
     record = 0
     for step in range(steps[-1] + 1):
-        if threads:
-            _half_product_threads(h, dual, bounds, partial)
-        else:
-            _half_product(h, dual, bounds, partial)
-        for o in range(k):
-            core, spurious = start_plane[0], start_plane[1]
-            for i in range(n):
-                core += dual[o, i] * plane[i, 0]
-                spurious += dual[o, i] * plane[i, 1]
-            for i in range(n):
-                total = 0.0
-                for part in range(parts):
-                    total += partial[part, o, i]
-                product[o, i] = total
-                along = plane[i, 0] * (core - start_plane[0])
-                along += plane[i, 1] * (spurious - start_plane[1])
-                margins[o, i] = start_margins[i] + along + total
-            if step == steps[record]:
-                square = start_square
-                loss = 0.0
-                right = np.zeros(2)
-                for i in range(n):
-                    square += dual[o, i] * (product[o, i] + 2 * start_overlap[i])
-                    logit = -scale[o, i] * margins[o, i] - shift[o, i]
-                    loss += weight[o, i] * (max(logit, 0.0) + np.log1p(np.exp(-abs(logit))))
-                    if margins[o, i] > 0:
-                        right[groups[i]] += 1
-                out[record, o, 0] = core
-                out[record, o, 1] = spurious
-                out[record, o, 2] = np.sqrt(max(square, 0.0))
-                out[record, o, 3] = loss / n
-                for g in range(2):
-                    out[record, o, 5 - g] = right[g] / members[g] if members[g] > 0 else 1.0
-                if len(dual_out) > 0:
-                    dual_out[record, o] = dual[o]
-                    margins_out[record, o] = margins[o]
-            for i in range(n):
-                logit = scale[o, i] * margins[o, i] + shift[o, i]
-                push = np.exp(-abs(logit))
-                sigmoid = (push if logit > 0 else 1.0) / (1.0 + push)
-                dual[o, i] += rate * weight[o, i] * scale[o, i] / n * sigmoid
-        if step == steps[record]:
+        _half_product(h, dual, bounds, partial)
+        here = record if step == steps[record] else -1
+        _advance(
+            plane,
+            groups,
+            weight,
+            shift,
+            scale,
+            start_margins,
+            start_plane,
+            start_overlap,
+            start_square,
+            rate,
+            partial,
+            dual,
+            out,
+            dual_out,
+            margins_out,
+            here,
+        )
+        if here >= 0:
+            record += 1
+
+
+def descend_threads(
+    h: Any, *problem: Any, steps: Any, outputs: tuple[Any, Any, Any], bounds: Any
+) -> None:
+    """`descend` on all threads, to the same bytes; ``problem`` is its arguments plane … rate.
+
+    The loop is Python's: a cached kernel that calls a parallel one crashes the next process.
+
+    Examples
+    --------
+    `pitfalls.sims.gradient_descent` is its only caller, and shows what it does.
+
+    >>> descend_threads.__name__
+    'descend_threads'
+    """
+    dual = np.zeros_like(problem[2])
+    partial = np.zeros((len(bounds) - 1, *dual.shape))
+    record = 0
+    for step in range(int(steps[-1]) + 1):
+        _half_product_threads(h, dual, bounds, partial)
+        here = record if step == steps[record] else -1
+        _advance(*problem, partial, dual, *outputs, here)
+        if here >= 0:
             record += 1

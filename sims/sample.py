@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -179,12 +180,18 @@ class Sample:
             raise SettingError(
                 "labels", np.unique(y)[:5].tolist(), "−1 or +1", "For {0, 1} labels give 2·y − 1."
             )
-        columns = tuple(int(c) for c in plane)
+        try:
+            columns = tuple(operator.index(c) for c in plane)
+        except TypeError:
+            columns = ()
         if len(columns) != 2 or columns[0] == columns[1] or not all(0 <= c < p for c in columns):
             raise SettingError("plane", plane, f"two different columns in 0 … {p - 1}")
         observed = None
         if groups is not None:
-            observed = np.asarray(groups)
+            try:
+                observed = np.asarray(groups)
+            except ValueError:
+                observed = np.zeros(0)
             if observed.shape != (n,) or not np.isin(observed, (MINORITY, MAJORITY)).all():
                 raise SettingError(
                     "groups", groups, f"of shape ({n},): 1 for the majority, 0 for the minority"
@@ -317,6 +324,7 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     10.0
     """
     stream = _seed_sequence(seed)
+    require(96.0 * setting.n, f"the plane features of {setting.n} examples", "lower n")
     rng = _generator(stream, _FEATURES)
     n, d, sigma = setting.n, setting.d, setting.sigma
     kind = kind or ("gram" if d >= n else "explicit")

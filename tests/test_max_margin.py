@@ -38,7 +38,7 @@ def separable(sample, objective=None):
         return None
 
 
-def assert_certified(sample, objective, solution):
+def assert_certified(sample, objective, solution, bound=1e-10):
     """The optimality conditions, from the raw features alone."""
     _, _, scale = objective.resolve(sample.groups, sample.n)
     z = np.hstack((sample.plane, sample.gram.memory_factor()))
@@ -47,7 +47,7 @@ def assert_certified(sample, objective, solution):
     assert (solution.dual >= 0).all()
     assert (margins >= 1 - 1e-9).all()
     assert difference(margins[solution.dual > 0], np.ones((solution.dual > 0).sum())) < 1e-9
-    assert solution.kkt_residual <= 1e-10
+    assert solution.kkt_residual <= bound
     assert solution.support == (solution.dual > 0).mean()
     expected = [weights[0], weights[1], np.linalg.norm(weights[2:])]
     assert difference(solution.coordinates, expected) < 1e-9
@@ -248,7 +248,10 @@ def test_a_narrow_margin_is_solved_or_refused(setting, seed, objective):
     sample = draw(setting, seed, "gram")
     solution = separable(sample, objective)
     if solution is not None:
-        assert_certified(sample, objective, solution)
+        # Dual weights of 1e5 put the rounding of their margins above the usual certificate.
+        scale = objective.resolve(sample.groups, sample.n)[2]
+        rounding = np.max(scale * (np.abs(sample.gram.matrix()) @ solution.dual)) * 2**-52
+        assert_certified(sample, objective, solution, bound=max(1e-10, 8 * rounding))
 
 
 @given(st.data())
