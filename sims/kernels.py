@@ -272,12 +272,13 @@ def descend_threads(
     >>> descend_threads.__name__
     'descend_threads'
     """
+    advance: Any = _advance
     dual = np.zeros_like(problem[2])
     partial = np.zeros((len(bounds) - 1, *dual.shape))
     record = 0
     for step in range(int(steps[-1]) + 1):
         _half_product_threads(h, dual, bounds, partial)
         here = record if step == steps[record] else -1
-        _advance(*problem, partial, dual, *outputs, here)
+        advance(*problem, partial, dual, *outputs, here)
         if here >= 0:
             record += 1

@@ -63,10 +63,10 @@ def test_every_objective_ends_nearer_to_the_one_limit(data):
 
 def test_the_same_seed_gives_the_same_files(tmp_path):
     first, second, other = (tmp_path / name for name in "abc")
-    small = Setting(20, 400, 0.8, 3.0, 0.2)
-    figures.make("trajectories", first, setting=small, seed=3, latest=1e4)
-    figures.make("trajectories", second, setting=small, seed=3, latest=1e4)
-    figures.make("trajectories", other, setting=small, seed=4, latest=1e4)
+    small = {"n": 20, "d": 400, "rho": 0.8, "gamma": 3.0, "sigma": 0.2}
+    figures.make("trajectories", first, small, seed=3, latest=1e4)
+    figures.make("trajectories", second, small, seed=3, latest=1e4)
+    figures.make("trajectories", other, small, seed=4, latest=1e4)
     for suffix in ("png", "pdf", "csv"):
         name = f"trajectories.{suffix}"
         assert (first / name).read_bytes() == (second / name).read_bytes()
