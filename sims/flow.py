@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853, LSODA, Radau
 from scipy.special import expit
 
 from ..theory import (
@@ -147,40 +148,49 @@ def _integrate(
     first: float,
     size: float,
     tolerance: float,
-    **options: object,
+    jacobian: Callable[[float, Array], Array] | None = None,
+    settles: bool = False,
 ) -> Array:
     """States (T, k) at the times ``grid`` of dy/dlog(first + t) = speed.
 
-    ``size`` is what the state moves by until the time ``first`` if no forces cancel; a state that
-    moves less than a billionth of it in a unit of log time is held.
+    ``size`` is what the state moves by until the time ``first`` if no forces cancel. A state that
+    ``settles`` is held once it would move by a tiny part of that in a unit of log time. With a
+    Jacobian the method is implicit.
     """
 
-    def still_moving(log_time: float, state: Array) -> float:
-        return float(np.abs(speed(log_time, state)).max()) - _STATIONARY * size
-
-    still_moving.terminal = True  # type: ignore[attr-defined]
-    still_moving.direction = -1  # type: ignore[attr-defined]
+    def moving(log_time: float, state: Array) -> bool:
+        # Late times multiply the rounding of forces that cancel: below that there is no motion.
+        rounding = 4 * np.finfo(float).eps * np.exp(log_time) / first
+        return bool(np.abs(speed(log_time, state)).max() > size * max(_STATIONARY, rounding))
 
     log_grid, index = np.unique(np.log(first + grid), return_inverse=True)
     states = np.tile(state, (len(log_grid), 1))
-    if log_grid[-1] > np.log(first) and still_moving(np.log(first), state) > 0:
-        solved = solve_ivp(
-            speed,
-            (np.log(first), log_grid[-1]),
-            state,
-            t_eval=log_grid,
-            rtol=tolerance,
-            atol=1e-3 * tolerance * size,
-            events=still_moving if options.get("method") == "LSODA" else None,
-            **options,
-        )
-        if not solved.success:
-            raise PitfallsError(f"the flow could not be integrated: {solved.message}")
-        reached = len(solved.t)
-        if reached:
-            states[:reached] = solved.y.T
-        if reached < len(log_grid):
-            states[reached:] = solved.y_events[0][0]
+    options: dict[str, Any] = {"rtol": tolerance, "atol": 1e-3 * tolerance * size}
+    if jacobian is not None:
+        options["jac"] = jacobian
+    for method in (DOP853,) if jacobian is None else (LSODA, Radau):
+        solver = method(speed, np.log(first), state, log_grid[-1], **options)
+        done = int(np.searchsorted(log_grid, solver.t, side="right"))
+        if done < len(log_grid) and not moving(solver.t, solver.y):
+            break
+        while done < len(log_grid):
+            with warnings.catch_warnings():
+                # LSODA warns where it fails, which its status says too.
+                warnings.filterwarnings("ignore", message="lsoda", category=UserWarning)
+                message = solver.step()
+            if solver.status == "failed":
+                break
+            reached = int(np.searchsorted(log_grid, solver.t, side="right"))
+            if reached > done:
+                states[done:reached] = solver.dense_output()(log_grid[done:reached]).T
+                done = reached
+            if settles and not moving(solver.t, solver.y):
+                states[done:] = solver.y
+                done = len(log_grid)
+        if done == len(log_grid):
+            break
+    else:
+        raise PitfallsError(f"the flow could not be integrated: {message}")
     states = states[index]
     # The dense output there is the start up to rounding.
     states[grid == 0] = state
@@ -225,9 +235,9 @@ def _dual_flow(
     first = _first_time(scale * product(rate))
     size = first * float(rate.max())
     try:
-        states = _integrate(
-            counted, np.zeros(n * k), grid, first, size, tolerance, method="DOP853"
-        ).reshape(len(grid), n, k)
+        states = _integrate(counted, np.zeros(n * k), grid, first, size, tolerance).reshape(
+            len(grid), n, k
+        )
     except _TooStiffError:
         states = np.stack(
             [
@@ -269,9 +279,7 @@ def _stiff_dual(
         slope = np.exp(log_time) * rate * scale * expit(logit) * expit(-logit)
         return np.asarray(-slope[:, None] * gram)
 
-    return _integrate(
-        speed, np.zeros(sample.n), grid, first, size, tolerance, method="LSODA", jac=jacobian
-    )
+    return _integrate(speed, np.zeros(sample.n), grid, first, size, tolerance, jacobian)
 
 
 def _record(
@@ -367,9 +375,9 @@ def _weight_flow(
         grid,
         first,
         first * float((rate @ np.abs(examples)).max()),
-        min(tolerance, 1e-9),
-        method="LSODA",
-        jac=jacobian,
+        min(tolerance, 1e-10),
+        jacobian,
+        settles=True,
     )
     return _trajectory(
         sample,

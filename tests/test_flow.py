@@ -86,7 +86,8 @@ def test_a_tighter_tolerance_changes_nothing_that_is_shown(data):
     sample = data.draw(st.one_of(model_samples(flips=False), array_samples(regular=True)))
     objective = data.draw(objectives(sample))
     times = [1e-3, 1.0, 1e3, 1e9]
-    loose, tight = (gradient_flow(sample, objective, times, tolerance=t) for t in (1e-9, 1e-12))
+    loose = gradient_flow(sample, objective, times)
+    tight = gradient_flow(sample, objective, times, tolerance=1e-12)
     assert difference(loose.coordinates, tight.coordinates) < 1e-7
     assert difference(loose.margins, tight.margins) < 1e-7
 
