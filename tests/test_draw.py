@@ -310,7 +310,7 @@ EXTREME = {
 @pytest.mark.parametrize("setting", EXTREME.values(), ids=EXTREME.keys())
 def test_extreme_settings_run_without_a_warning_or_a_nan(setting, kind, time_limit):
     sample = draw(setting, 0, kind)
-    with time_limit(6):
+    with time_limit(60):
         step = 0.1 / max(1.0, float(sample.gram.matrix().diagonal().max()))
         runs = [
             gradient_descent(sample, Objective.erm(), step, 20),
