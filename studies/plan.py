@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..sims import Sample, draw, gradient_descent, gradient_flow, max_margin, replicate, stream
+from ..sims import draw, gradient_flow, max_margin, replicate, stream
 from ..theory import Objective, Setting, Solution, orthogonal, proportional
+from .figure_1 import PUBLISHED_MINORITY, figure_1_accuracies, figure_1_setting
 from .statements import Measured, Statement, convergence, exact, extrapolated, statistical
 
-__all__ = ["PARTS", "Plan", "Progress", "figure_1_accuracies", "figure_1_setting"]
+__all__ = ["PARTS", "Plan", "Progress"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
@@ -24,7 +25,6 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 RHO, GAMMA = 0.9, 5.0
 SIZE = 200
 LADDER = (0.5, 2, 8, 32, 128, 1000)
-PUBLISHED_MINORITY, PUBLISHED_POINTS = 0.144, 500
 
 _BATCHES = 2 * (2 * len(LADDER) + 3) + 2
 
@@ -348,64 +348,6 @@ def near_orthogonality(plan: Plan) -> Iterator[Statement]:
         note=f"mean of the largest |cos| {largest:.4f}; √(4 log n/d) = "
         f"{math.sqrt(2) * level:.4f}; d/log n = {d / math.log(n):.0f}",
     )
-
-
-def figure_1_setting() -> Setting:
-    """The paper's Figure 1 with the 901 + 99 examples its code draws.
-
-    Examples
-    --------
-    >>> [cell.count for cell in figure_1_setting().cells]
-    [901, 99]
-    """
-    return Setting(
-        n=1000, d=1798, rho=0.901, gamma=5.0, sigma=0.5, core_noise=0.12, spurious_noise=0.12
-    )
-
-
-def figure_1_start(rng: np.random.Generator, inputs: int = 1800) -> tuple[float, float, float]:
-    """(w_y, w_a, ‖w_ε‖) of w₁ − w₀ for PyTorch's default start of a two-logit linear layer.
-
-    Each weight of a layer with p inputs is uniform on ±1/√p.
-
-    Examples
-    --------
-    >>> start = figure_1_start(np.random.default_rng(0))
-    >>> abs(start[0]) < 2 / 1800**0.5, round(start[2], 1)
-    (True, 0.8)
-    """
-    bound = inputs**-0.5
-    difference = np.subtract(*rng.uniform(-bound, bound, size=(2, inputs)))
-    return float(difference[0]), float(difference[1]), float(np.linalg.norm(difference[2:]))
-
-
-def figure_1_accuracies(seed: Seed) -> tuple[float, float]:
-    """One run made as the paper's: its exact minority test accuracy and that of 500 test points.
-
-    Random start, 1,000 steps at rate 0.01 of a two-logit softmax (0.02 of the binary model).
-
-    Examples
-    --------
-    >>> exact, counted = figure_1_accuracies(np.random.SeedSequence(0))
-    >>> 0 < exact < 0.3 and abs(exact - counted) < 0.1
-    True
-    """
-    setting = figure_1_setting()
-    sample: Sample = draw(setting, seed)
-    rng = np.random.default_rng(
-        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 2))
-    )
-    run = gradient_descent(
-        sample,
-        Objective.erm(),
-        learning_rate=0.02,
-        steps=1000,
-        initial=figure_1_start(rng),
-        record=[1000],
-        examples=False,
-    )
-    accuracy = float(run.accuracy(setting).minority[-1])
-    return accuracy, float(rng.binomial(PUBLISHED_POINTS, accuracy)) / PUBLISHED_POINTS
 
 
 def figure_1(plan: Plan) -> Iterator[Statement]:
