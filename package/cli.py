@@ -170,9 +170,9 @@ def _check_writable_folder(folder: Path) -> None:
 
 
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
-    from . import figures
-
     if path is not None:
+        from . import figures
+
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         figures.write_atomically(path, text.encode())
 
@@ -257,7 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done and holding, 1 a statement failed, 2 bad usage or input, 130 interrupted.
+        0 done and holding, 1 a statement failed, 2 bad usage or input, 130 interrupted,
+        141 the reader of the output has gone.
 
     Examples
     --------

@@ -151,8 +151,9 @@ def orthogonal_data(plan: Plan) -> Iterator[Statement]:
         observed=float(np.abs(found.coordinates - closed.coordinates).max()),
         tolerance=1e-10,
     )
-    for flow in gradient_flow(sample, _three(setting), [1e10]):
-        objective = next(o for o in _three(setting) if o.name == flow.name)
+    objectives = _three(setting)
+    flows = gradient_flow(sample, objectives, [1e10])
+    for objective, flow in zip(objectives, flows, strict=True):
         law = orthogonal.asymptote(setting, objective).at([1e10])
         yield exact(
             f"b.orthogonal.{_slug(flow.name)}",
