@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -10,9 +11,32 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-__all__ = ["replicate", "stream"]
+__all__ = ["cores", "replicate", "stream"]
 
 Result = TypeVar("Result")
+
+_thread = threading.local()
+
+
+def cores() -> int:
+    """Cores that one computation may use: all of this process, but one inside `replicate`.
+
+    Examples
+    --------
+    >>> list(replicate(lambda s: cores(), [stream(0, 0, 0)]))
+    [1]
+    """
+    if getattr(_thread, "replicates", False):
+        return 1
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _alone() -> None:
+    """Leave the other cores to other replicates, in what this thread computes."""
+    _thread.replicates = True
 
 
 def stream(seed: int, cell: int, index: int) -> np.random.SeedSequence:
@@ -61,7 +85,7 @@ def replicate(
     [0, 1, 2]
     """
     with threadpool_limits(limits=1):
-        pool = ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1)
+        pool = ThreadPoolExecutor(workers or cores(), initializer=_alone)
         futures: list[Future[Result]] = [pool.submit(function, each) for each in streams]
         try:
             for future in futures:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias, overload
+from typing import Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
-from ..theory import MAJORITY, MINORITY, GroupAccuracy, Objective, SettingError, Trajectory
+from ..theory import MAJORITY, GroupAccuracy, Objective, SettingError, Trajectory
 from . import kernels
 from .gram import DenseGram, Gram
+from .half import Half
 from .memory import require
-from .sample import Sample, Start
+from .sample import Sample
 
 __all__ = ["gradient_descent"]
 
 Array: TypeAlias = NDArray[np.float64]
+Record: TypeAlias = ArrayLike | Literal["log"]
+
+_OPERATIONS_A_CALL = 2e9
+_A_DECADE = 32
 
 
 @overload
@@ -27,10 +31,11 @@ def gradient_descent(
     learning_rate: float,
     steps: int,
     initial: ArrayLike | None = None,
-    record: ArrayLike | None = None,
+    record: Record | None = None,
     *,
     examples: bool = True,
-    parallel: bool = False,
+    single: bool = False,
+    threads: int | None = None,
 ) -> Trajectory: ...
 @overload
 def gradient_descent(
@@ -39,10 +44,11 @@ def gradient_descent(
     learning_rate: float,
     steps: int,
     initial: ArrayLike | None = None,
-    record: ArrayLike | None = None,
+    record: Record | None = None,
     *,
     examples: bool = True,
-    parallel: bool = False,
+    single: bool = False,
+    threads: int | None = None,
 ) -> list[Trajectory]: ...
 def gradient_descent(
     sample: Sample,
@@ -50,10 +56,11 @@ def gradient_descent(
     learning_rate: float,
     steps: int,
     initial: ArrayLike | None = None,
-    record: ArrayLike | None = None,
+    record: Record | None = None,
     *,
     examples: bool = True,
-    parallel: bool = False,
+    single: bool = False,
+    threads: int | None = None,
 ) -> Trajectory | list[Trajectory]:
     """Full-batch gradient descent in dual form (P1).
 
@@ -71,13 +78,16 @@ def gradient_descent(
         ≥ 0.
     initial : array (p,) or (core, spurious, ‖w_ε‖), optional
         w(0); see `Sample.start`. Zero by default.
-    record : array of int, optional
-        Step numbers to record, increasing, each meaning "after that many updates"; all by default.
+    record : array of int or "log", optional
+        Step numbers to record, increasing, each meaning "after that many updates"; "log" is the
+        first, the last, and up to 32 a decade between. All by default.
     examples : bool
         Keep every example's dual weight and margin at the recorded steps (16·n bytes each).
-    parallel : bool
-        Use all cores for this one run, to the same bytes. Pays from n ≈ 1000 on a machine with
-        idle cores; where something else wants them, every step waits for it.
+    single : bool
+        Keep and multiply a dense Gram matrix in single precision: half the memory traffic, and
+        weights off by about 1e-6 of their size (its rounding, 6e-8 an entry, averages out).
+    threads : int, optional
+        Of this one run: all cores by default, and one inside `replicate`. The bytes are the same.
 
     Returns
     -------
@@ -98,11 +108,11 @@ def gradient_descent(
     >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
     >>> run = gradient_descent(sample, Objective.erm(), 0.1, steps=100, record=[0, 100])
     >>> run.times.tolist(), run.loss.round(3).tolist(), run.train.worst.tolist()
-    ([0.0, 10.0], [0.693, 0.1], [0.0, 1.0])
+    ([0.0, 10.0], [0.693, 0.099], [0.0, 1.0])
     """
     objectives = as_list(objective)
-    rate, recorded = _checked(learning_rate, steps, record)
-    groups = observed_groups(sample)
+    rate = _checked_rate(learning_rate)
+    recorded = _checked_record(steps, record)
     resolved = [each.resolve(sample.groups, sample.n) for each in objectives]
     weight, shift, scale = (np.stack(x) for x in zip(*resolved, strict=True))
     kept = len(recorded) if examples else 0
@@ -114,19 +124,32 @@ def gradient_descent(
     out = np.zeros((len(recorded), len(objectives), 6))
     dual = np.zeros((kept, len(objectives), sample.n))
     margins = np.zeros_like(dual)
-    problem = _Problem(
-        sample.plane, groups, weight, shift, scale, sample.start(initial), rate, recorded
+    groups = observed_groups(sample)
+    start = sample.start(initial)
+    run = _Run(
+        (
+            *np.ascontiguousarray(sample.plane.T),
+            start.margins,
+            start.overlap,
+            start.square,
+            (groups == MAJORITY).astype(float),
+        ),
+        (shift, scale, weight),
+        rate,
+        recorded,
+        (out, dual, margins),
     )
     if isinstance(sample.gram, DenseGram):
-        _fused(sample.gram, problem, out, dual, margins, parallel)
+        with Half(sample.gram.memory, len(objectives), single, threads) as half:
+            _descend(half, run)
     else:
-        _plain(sample.gram, problem, out, dual, margins)
+        _descend_plainly(sample.gram, run)
     majority_share = float((groups == MAJORITY).mean())
     runs = [
         Trajectory(
             times=rate * recorded.astype(float),
-            core=out[:, o, 0],
-            spurious=out[:, o, 1],
+            core=start.core + out[:, o, 0],
+            spurious=start.spurious + out[:, o, 1],
             memory=out[:, o, 2],
             loss=out[:, o, 3],
             train=GroupAccuracy.of(out[:, o, 4], out[:, o, 5], majority_share),
@@ -139,20 +162,77 @@ def gradient_descent(
     return runs[0] if isinstance(objective, Objective) else runs
 
 
-def _checked(
-    learning_rate: float, steps: int, record: ArrayLike | None
-) -> tuple[float, NDArray[np.int64]]:
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise SettingError("steps", steps, "an integer ≥ 0")
+class _Run(NamedTuple):
+    """What the kernels `advance` and `descend` need, by their names there."""
+
+    data: tuple[Array, Array, Array, Array, float, Array]
+    methods: tuple[Array, Array, Array]
+    rate: float
+    recorded: NDArray[np.int64]
+    outputs: tuple[Array, Array, Array]
+
+
+def _descend(half: Half, run: _Run) -> None:
+    """The fused kernel, for a fraction of a second at a time: between calls it can be stopped."""
+    dual = np.zeros_like(run.methods[0])
+    end = int(run.recorded[-1]) + 1
+    stride = 1 + int(_OPERATIONS_A_CALL / (dual.size * dual.shape[1]))
+    for first in range(0, end, stride):
+        steps = (first, min(first + stride, end))
+        rows = slice(*np.searchsorted(run.recorded, steps))
+        kernels.descend(
+            half.job,
+            half.threads,
+            run.data,
+            run.methods,
+            run.rate,
+            steps,
+            run.recorded[rows],
+            dual,
+            *(output[rows] for output in run.outputs),
+        )
+
+
+def _descend_plainly(gram: Gram, run: _Run) -> None:
+    """The same loop through an operator's products.
+
+    One objective after the other: BLAS multiplies a matrix by three columns no faster than by one
+    three times, and so the bytes do not depend on what else is trained.
+    """
+    rows = dict(zip(run.recorded.tolist(), range(len(run.recorded)), strict=True))
+    for o in range(len(run.methods[0])):
+        one = slice(o, o + 1)
+        methods = tuple(numbers[one] for numbers in run.methods)
+        outputs = tuple(output[:, one] for output in run.outputs)
+        dual = np.zeros_like(methods[0])
+        for step in range(int(run.recorded[-1]) + 1):
+            product = np.ascontiguousarray(gram.memory_product(dual[0])[None])
+            row = rows.get(step, -1)
+            kernels.advance(run.data, methods, run.rate, dual, product, row, *outputs)
+
+
+def _checked_rate(learning_rate: float) -> float:
     try:
         rate = float(learning_rate)
     except (TypeError, ValueError):
         rate = np.nan
     if not 0 < rate < np.inf:
         raise SettingError("learning_rate", learning_rate, "a finite number > 0")
+    return rate
+
+
+def _checked_record(steps: int, record: Record | None) -> NDArray[np.int64]:
+    """The step numbers to record."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise SettingError("steps", steps, "an integer ≥ 0")
+    steps = int(steps)
     if record is None:
-        require(64.0 * steps, f"a record of all {steps} steps", "record fewer steps")
-        return rate, np.arange(int(steps) + 1)
+        require(64.0 * steps, f"a record of all {steps} steps", "give record='log'")
+        return np.arange(steps + 1)
+    if isinstance(record, str) and record == "log":
+        count = 2 + int(_A_DECADE * np.log10(max(steps, 1)))
+        spaced = np.geomspace(1, max(steps, 1), count).round().astype(np.int64)
+        return np.unique(np.concatenate(([0, steps], spaced[spaced <= steps])))
     try:
         array = np.asarray(record)
     except ValueError:
@@ -162,10 +242,10 @@ def _checked(
         raise SettingError(
             "record",
             record,
-            f"strictly increasing step numbers in 0 … {steps}",
+            f"'log', or strictly increasing step numbers in 0 … {steps}",
             "Each means 'after that many updates'.",
         )
-    return rate, array.astype(np.int64)
+    return array.astype(np.int64)
 
 
 def as_list(objective: Objective | Sequence[Objective]) -> list[Objective]:
@@ -181,74 +261,3 @@ def observed_groups(sample: Sample) -> NDArray[np.int64]:
     if sample.groups is None:
         return np.full(sample.n, MAJORITY, dtype=np.int64)
     return sample.groups
-
-
-class _Problem(NamedTuple):
-    """What to descend, in arrays: weight, shift and scale are (k, n)."""
-
-    plane: Array
-    groups: NDArray[np.int64]
-    weight: Array
-    shift: Array
-    scale: Array
-    start: Start
-    rate: float
-    recorded: NDArray[np.int64]
-
-
-def _fused(
-    gram: DenseGram, problem: _Problem, out: Array, dual: Array, margins: Array, parallel: bool
-) -> None:
-    start = problem.start
-    arguments = (
-        problem.plane,
-        problem.groups,
-        problem.weight,
-        problem.shift,
-        problem.scale,
-        start.margins,
-        np.array([start.core, start.spurious]),
-        start.overlap,
-        start.square,
-        problem.rate,
-    )
-    bounds = kernels.partition(len(problem.plane))
-    outputs = (out, dual, margins)
-    if parallel:
-        kernels.descend_threads(
-            gram.memory, *arguments, steps=problem.recorded, outputs=outputs, bounds=bounds
-        )
-    else:
-        kernels.descend(gram.memory, *arguments, problem.recorded, *outputs, bounds)
-
-
-def _plain(gram: Gram, problem: _Problem, out: Array, dual_out: Array, margins_out: Array) -> None:
-    """The kernel's loop through an operator's products; writes the same outputs.
-
-    One objective after the other: BLAS multiplies a matrix by three columns no faster than by one
-    three times, and so the bytes do not depend on what else is trained.
-    """
-    plane, groups, weights, shifts, scales, start, rate, recorded = problem
-    n = len(plane)
-    for o, (weight, shift, scale) in enumerate(zip(weights, shifts, scales, strict=True)):
-        dual = np.zeros(n)
-        speed = rate * weight * scale / n
-        record = 0
-        for step in range(int(recorded[-1]) + 1):
-            moved = dual @ plane
-            product = gram.memory_product(dual)
-            margins = start.margins + plane @ moved + product
-            logit = -scale * margins - shift
-            if step == recorded[record]:
-                square = start.square + float(dual @ (product + 2 * start.overlap))
-                out[record, o, :2] = moved + (start.core, start.spurious)
-                out[record, o, 2] = np.sqrt(max(square, 0.0))
-                out[record, o, 3] = (weight * np.logaddexp(0, logit)).mean()
-                for column, group in ((4, MAJORITY), (5, MINORITY)):
-                    inside = groups == group
-                    right = (margins[inside] > 0).mean() if inside.any() else 1.0
-                    out[record, o, column] = right
-                if len(dual_out):
-                    dual_out[record, o], margins_out[record, o] = dual, margins
-                record += 1
-            dual += speed * expit(logit)

@@ -13,13 +13,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from . import kernels
-
 __all__ = ["DenseGram", "DiagonalPlusPlane", "Features", "Gram"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-_FEW = 8
 
 
 class Gram(ABC):
@@ -135,13 +131,8 @@ class DenseGram(Gram):
     factor: Array | None = None
 
     def memory_product(self, dual: Array) -> Array:
-        """E Eᵀ·A, reading half of E Eᵀ where A has few columns."""
-        if dual.ndim == 1:
-            return np.asarray(kernels.symmetric_product(self.memory, dual[None])[0])
-        if dual.shape[1] > _FEW:
-            return np.asarray(self.memory @ dual)
-        rows = np.ascontiguousarray(dual.T)
-        return np.asarray(kernels.symmetric_product(self.memory, rows).T)
+        """E Eᵀ·A; `pitfalls.sims.half.Half` is faster where there are many."""
+        return np.asarray(self.memory @ dual)
 
     def memory_matrix(self) -> Array:
         """E Eᵀ."""

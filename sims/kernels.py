@@ -1,7 +1,11 @@
 """Numba kernels. Kernels and their jitted helpers stay in this one file: the disk cache of a caller
 does not notice an edit to a helper in another.
 
-Partitions depend on n alone, never on the number of threads, so neither do the results.
+A symmetric matrix is kept as its lower triangle in blocks of 64 × 64, packed one after the other
+(`pack`). The triangle is cut into parts whose bounds depend on n alone; threads share the parts of
+each product, and whoever is free takes what nobody has begun. Each part adds into an array of its
+own, and these are summed in order: so the bytes do not depend on the number of threads, and a
+thread that loses its core delays the others by no more than the part it holds.
 """
 
 from __future__ import annotations
@@ -9,204 +13,484 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np import arrayobj
 from numpy.typing import NDArray
 
-__all__ = ["descend", "descend_threads", "partition", "symmetric_product"]
+__all__ = ["BLOCK", "FLAGS", "advance", "descend", "layout", "pack", "product", "push", "serve"]
 
+BLOCK = 64
+# Where the flags of a job's parts begin: a cache line each, after the job's number and its count.
+FLAGS = 16
+_LINE = 8
+_SPINS = 2000
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_COLUMNS = 512
+_yield: Any = types.ExternalFunction("sched_yield", types.int32())
+# Untyped in numba.
+_intrinsic: Any = intrinsic
+_make_array: Any = arrayobj.make_array
+_gep: Any = cgutils.gep
 
 
-@njit(fastmath=_FAST, cache=True, nogil=True)
-def _four_rows(
-    h0: Any, h1: Any, h2: Any, h3: Any, x: Any, y: Any, x0: float, x1: float, x2: float, x3: float
-) -> tuple[float, float, float, float]:
-    """Four rows of a block at once: returns hᵣ·x of each, and y += Σ hᵣ·xᵣ."""
-    s0 = s1 = s2 = s3 = 0.0
-    for j in range(len(h0)):
-        a0, a1, a2, a3, xj = h0[j], h1[j], h2[j], h3[j], x[j]
-        s0 += a0 * xj
-        s1 += a1 * xj
-        s2 += a2 * xj
-        s3 += a3 * xj
-        y[j] += a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
-    return s0, s1, s2, s3
+def _element(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    """The address of an int64 array's element; the first two arguments are array and index."""
+    array = _make_array(sig.args[0])(context, builder, args[0])
+    return _gep(builder, array.data, args[1])
 
 
-@njit(fastmath=_FAST, cache=True, nogil=True)
-def _triangle_rows(h: Any, x: Any, y: Any, start: int, stop: int) -> None:
-    """y += the lower triangle's rows [start, stop) and their mirror image, times x.
+@_intrinsic
+def _load(typingctx: Any, array: Any, index: Any) -> Any:
+    """array[index], and whatever was written before it was stored."""
 
-    x, y : (k, n), one row for each objective; every block of h is read once for all of them.
-    """
-    k = x.shape[0]
-    row = start
-    while row + 4 <= stop:
-        for first in range(0, row, _COLUMNS):
-            last = min(first + _COLUMNS, row)
-            # Slices, not offsets: a loop from 0 to len() is what the compiler vectorises.
-            h0, h1 = h[row, first:last], h[row + 1, first:last]
-            h2, h3 = h[row + 2, first:last], h[row + 3, first:last]
-            for o in range(k):
-                s0, s1, s2, s3 = _four_rows(
-                    h0,
-                    h1,
-                    h2,
-                    h3,
-                    x[o, first:last],
-                    y[o, first:last],
-                    x[o, row],
-                    x[o, row + 1],
-                    x[o, row + 2],
-                    x[o, row + 3],
-                )
-                y[o, row] += s0
-                y[o, row + 1] += s1
-                y[o, row + 2] += s2
-                y[o, row + 3] += s3
-        _corner(h, x, y, row, row, row + 4)
-        row += 4
-    _corner(h, x, y, 0, row, stop)
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load_atomic(_element(context, builder, sig, args), "acquire", 8)
+
+    return types.int64(array, types.int64), codegen
 
 
-@njit(fastmath=_FAST, cache=True, nogil=True)
-def _corner(h: Any, x: Any, y: Any, first: int, start: int, stop: int) -> None:
-    """The same, plainly, for rows [start, stop) and their columns from ``first`` on."""
-    for o in range(x.shape[0]):
-        for i in range(start, stop):
-            y[o, i] += h[i, i] * x[o, i]
-            for j in range(first, i):
-                y[o, i] += h[i, j] * x[o, j]
-                y[o, j] += h[i, j] * x[o, i]
+@_intrinsic
+def _store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """array[index] = value, once all that was written before is there."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store_atomic(args[2], _element(context, builder, sig, args), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
 
 
-@njit(fastmath=_FAST, cache=True, nogil=True)
-def _half_product(h: Any, x: Any, bounds: Any, partial: Any) -> None:
-    """partial[p] = what part p of the lower triangle adds to h·x, one part after the other."""
-    for part in range(len(bounds) - 1):
-        partial[part] = 0.0
-        _triangle_rows(h, x, partial[part], bounds[part], bounds[part + 1])
+@_intrinsic
+def _replace(typingctx: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
+    """Whether array[index] was ``old`` and is now ``new``, in one."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = _element(context, builder, sig, args)
+        result = builder.cmpxchg(address, args[2], args[3], "acq_rel", "acquire")
+        return builder.extract_value(result, 1)
+
+    return types.boolean(array, types.int64, types.int64, types.int64), codegen
 
 
-@njit(parallel=True, fastmath=_FAST, cache=True, nogil=True)
-def _half_product_threads(h: Any, x: Any, bounds: Any, partial: Any) -> None:
-    """The same on all threads, to the same bytes."""
-    for part in prange(len(bounds) - 1):
-        partial[part] = 0.0
-        _triangle_rows(h, x, partial[part], bounds[part], bounds[part + 1])
+@_intrinsic
+def _count_one(typingctx: Any, array: Any, index: Any) -> Any:
+    """array[index] += 1, by any number of threads."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = _element(context, builder, sig, args)
+        return builder.atomic_rmw("add", address, ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+    return types.int64(array, types.int64), codegen
 
 
-def partition(n: int) -> NDArray[np.int64]:
-    """Row bounds that cut a triangle of n rows into parts of about equal area, at most 16.
+@_intrinsic
+def _bits(typingctx: Any, value: Any) -> Any:
+    """The 64 bits of a float as an integer."""
 
-    Examples
-    --------
-    >>> partition(256).tolist()
-    [0, 128, 180, 220, 256]
-    """
-    parts = max(1, min(16, n // 64))
-    bounds = np.round(n * np.sqrt(np.arange(parts + 1) / parts) / 4).astype(np.int64) * 4
-    bounds[-1] = n
-    return bounds
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
 
 
-@njit(fastmath=_FAST, cache=True, nogil=True)
-def symmetric_product(h: Any, x: Any) -> Any:
-    """x·h for a symmetric h (n, n), reading its lower triangle once for all rows of x (k, n).
+@_intrinsic
+def _float(typingctx: Any, bits: Any) -> Any:
+    """The float of 64 bits."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+def layout(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the blocks of a triangle of n rows lie, and the bounds of its parts.
+
+    Returns
+    -------
+    where : (blocks, 2) row and column of each block, in blocks
+    bounds : (parts + 1,) parts of equal numbers of blocks, about 1 MB each and at most 16
 
     Examples
     --------
-    >>> symmetric_product(np.array([[2.0, 0.0], [1.0, 3.0]]), np.ones((1, 2)))
-    array([[3., 4.]])
+    >>> where, bounds = layout(130)
+    >>> where.tolist(), bounds.tolist()
+    ([[0, 0], [1, 0], [1, 1], [2, 0], [2, 1], [2, 2]], [0, 6])
     """
-    y = np.zeros_like(x)
-    _triangle_rows(h, x, y, 0, x.shape[1])
-    return y
+    side = -(-n // BLOCK)
+    where = np.stack(np.tril_indices(side), axis=1)
+    parts = max(1, min(16, len(where) // 32))
+    bounds = np.round(np.linspace(0, len(where), parts + 1)).astype(np.int64)
+    return where.astype(np.int64), bounds
 
 
-# Without fastmath: the same bytes wherever it is inlined.
 @njit(cache=True, nogil=True)
-def _advance(
-    plane: Any,
-    groups: Any,
+def pack(matrix: Any, where: Any, blocks: Any) -> None:
+    """Fill the blocks (of `layout`) of a symmetric matrix, the diagonal halved.
+
+    A diagonal block has zeros above its diagonal: block and mirror image together make the matrix.
+
+    Examples
+    --------
+    >>> blocks = np.ones((1, BLOCK, BLOCK))
+    >>> pack(np.array([[2.0, 9.0], [3.0, 4.0]]), layout(2)[0], blocks)
+    >>> blocks[0, :2, :2].tolist(), float(blocks.sum())
+    ([[1.0, 0.0], [3.0, 2.0]], 6.0)
+    """
+    n = len(matrix)
+    for k in range(len(blocks)):
+        first, left = BLOCK * where[k, 0], BLOCK * where[k, 1]
+        block = blocks[k]
+        for r in range(BLOCK):
+            row = first + r
+            stop = 0 if row >= n else min(BLOCK, row - left + 1)
+            for j in range(stop):
+                block[r, j] = matrix[row, left + j]
+            for j in range(stop, BLOCK):
+                block[r, j] = 0
+            if stop > 0 and row - left < BLOCK:
+                block[r, row - left] /= 2
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _multiply(block: Any, x: Any, y: Any, x_rows: Any, y_rows: Any) -> None:
+    """y_rows += block·x and y += blockᵀ·x_rows, eight rows at a time, all in one precision.
+
+    Loops of constant length are what the compiler vectorises.
+    """
+    zero = block.dtype.type(0)
+    for r in range(0, len(block), 8):
+        h0, h1, h2, h3 = block[r], block[r + 1], block[r + 2], block[r + 3]
+        h4, h5, h6, h7 = block[r + 4], block[r + 5], block[r + 6], block[r + 7]
+        x0, x1, x2, x3 = x_rows[r], x_rows[r + 1], x_rows[r + 2], x_rows[r + 3]
+        x4, x5, x6, x7 = x_rows[r + 4], x_rows[r + 5], x_rows[r + 6], x_rows[r + 7]
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
+        for j in range(BLOCK):
+            a0, a1, a2, a3 = h0[j], h1[j], h2[j], h3[j]
+            a4, a5, a6, a7 = h4[j], h5[j], h6[j], h7[j]
+            xj = x[j]
+            s0 += a0 * xj
+            s1 += a1 * xj
+            s2 += a2 * xj
+            s3 += a3 * xj
+            s4 += a4 * xj
+            s5 += a5 * xj
+            s6 += a6 * xj
+            s7 += a7 * xj
+            upper = (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
+            lower = (a4 * x4 + a5 * x5) + (a6 * x6 + a7 * x7)
+            y[j] += upper + lower
+        y_rows[r] += s0
+        y_rows[r + 1] += s1
+        y_rows[r + 2] += s2
+        y_rows[r + 3] += s3
+        y_rows[r + 4] += s4
+        y_rows[r + 5] += s5
+        y_rows[r + 6] += s6
+        y_rows[r + 7] += s7
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _part(n: int, blocks: Any, where: Any, x: Any, y: Any, first: int, last: int) -> None:
+    """y = what the blocks [first, last) add to the product, for each row of x (k, padded n)."""
+    y[:, : (where[last - 1, 0] + 1) * BLOCK] = 0
+    for b in range(first, last):
+        i, j = where[b, 0] * BLOCK, where[b, 1] * BLOCK
+        rows = min(BLOCK, (n - i + 7) // 8 * 8)
+        for o in range(len(x)):
+            _multiply(
+                blocks[b, :rows], x[o, j : j + BLOCK], y[o, j : j + BLOCK], x[o, i:], y[o, i:]
+            )
+
+
+@njit(cache=True, nogil=True)
+def _share(job: Any, number: int, thread: int, threads: int) -> None:
+    """Do parts of product ``number`` until none is left: one's own, then those nobody has begun."""
+    sync, n, blocks, where, bounds, x, partial = job
+    parts = len(bounds) - 1
+    first = thread * parts // threads
+    own = (thread + 1) * parts // threads - first
+    for turn in range(parts):
+        part = (first + turn) % parts
+        # To and fro: what was read last is what is still in the cache.
+        if turn < own and number % 2:
+            part = first + own - 1 - turn
+        if _replace(sync, FLAGS + _LINE * part, number - 1, number):
+            _part(n, blocks, where, x, partial[part], bounds[part], bounds[part + 1])
+            _count_one(sync, _LINE)
+
+
+@njit(cache=True, nogil=True)
+def serve(job: Any, thread: int, threads: int) -> None:
+    """Help with every product of a job until its number is negative: the body of a thread.
+
+    Examples
+    --------
+    `pitfalls.sims.half.Half` starts it.
+
+    >>> serve.py_func.__name__
+    'serve'
+    """
+    sync = job[0]
+    number = _load(sync, 0)
+    while number >= 0:
+        spins, now = 0, number
+        while now == number:
+            now = _load(sync, 0)
+            spins += 1
+            if spins > _SPINS:
+                _yield()
+        number = now
+        if number > 0:
+            _share(job, number, thread, threads)
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def product(job: Any, threads: int, y: Any) -> None:
+    """y (k, padded n) = the job's symmetric matrix times each row of its x.
+
+    Parameters
+    ----------
+    job : tuple
+        sync, n, blocks, where, bounds, x (k, padded n) and
+        partial (parts, k, padded n); the last two in the blocks' precision.
+    threads : int
+        How many share it: this one, and threads − 1 that `serve`.
+
+    Examples
+    --------
+    `pitfalls.sims.half.Half` is its caller.
+
+    >>> product.py_func.__name__
+    'product'
+    """
+    sync, _, _, where, bounds, _, partial = job
+    number = sync[0] + 1
+    _store(sync, 0, number)
+    _share(job, number, 0, threads)
+    parts = len(bounds) - 1
+    spins = 0
+    while _load(sync, _LINE) < number * parts:
+        spins += 1
+        if spins > _SPINS:
+            _yield()
+    y[:] = 0
+    for part in range(parts):
+        reach = (where[bounds[part + 1] - 1, 0] + 1) * BLOCK
+        for o in range(len(y)):
+            total, addend = y[o, :reach], partial[part, o, :reach]
+            for i in range(reach):
+                total[i] += addend[i]
+
+
+@njit(cache=True, nogil=True)
+def _set(job: Any, dual: Any) -> None:
+    """The job's x, in its precision."""
+    x = job[5]
+    for o in range(len(dual)):
+        for i in range(dual.shape[1]):
+            x[o, i] = dual[o, i]
+
+
+@njit(fastmath={"contract"}, error_model="numpy", cache=True, nogil=True)
+def _decay(x: float) -> float:
+    """exp(−x) for x ≥ 0 to 2 units in the last place; e^−708 from there on.
+
+    2^−k·exp(r), |r| ≤ ½·log 2, by Taylor's series: without a call, so that loops vectorise.
+    """
+    x = min(x, 708.0)
+    # Added to 1.5·2^52, a number is rounded to an integer, which stands in the last bits.
+    shifted = x * 1.4426950408889634 + 6755399441055744.0
+    k = shifted - 6755399441055744.0
+    r = (k * 0.693147180369123816490 - x) + k * 1.90821492927058770002e-10
+    p = 1 / 6227020800.0
+    p = p * r + 1 / 479001600.0
+    p = p * r + 1 / 39916800.0
+    p = p * r + 1 / 3628800.0
+    p = p * r + 1 / 362880.0
+    p = p * r + 1 / 40320.0
+    p = p * r + 1 / 5040.0
+    p = p * r + 1 / 720.0
+    p = p * r + 1 / 120.0
+    p = p * r + 1 / 24.0
+    p = p * r + 1 / 6.0
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    power = (np.int64(1023) - (_bits(shifted) - _bits(6755399441055744.0))) << np.int64(52)
+    return p * _float(power)
+
+
+@njit(fastmath={"contract"}, error_model="numpy", cache=True, nogil=True)
+def _log_one_plus(u: float) -> float:
+    """log(1 + u) for 0 ≤ u ≤ 1: 2·artanh(s), s = u/(2 + u) ≤ 1/3, by its series."""
+    s = u / (2 + u)
+    q = s * s
+    p = 1 / 33.0
+    p = p * q + 1 / 31.0
+    p = p * q + 1 / 29.0
+    p = p * q + 1 / 27.0
+    p = p * q + 1 / 25.0
+    p = p * q + 1 / 23.0
+    p = p * q + 1 / 21.0
+    p = p * q + 1 / 19.0
+    p = p * q + 1 / 17.0
+    p = p * q + 1 / 15.0
+    p = p * q + 1 / 13.0
+    p = p * q + 1 / 11.0
+    p = p * q + 1 / 9.0
+    p = p * q + 1 / 7.0
+    p = p * q + 1 / 5.0
+    p = p * q + 1 / 3.0
+    return 2 * s + 2 * s * q * p
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _plane_weights(core: Any, spurious: Any, dual: Any) -> tuple[float, float]:
+    """Uᵀα, from the columns of U."""
+    w_y, w_a = 0.0, 0.0
+    for i in range(len(dual)):
+        w_y += dual[i] * core[i]
+        w_a += dual[i] * spurious[i]
+    return w_y, w_a
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _push(
+    core: Any, spurious: Any, start: Any, shift: Any, scale: Any, dual: Any, push: Any, margins: Any
+) -> None:
+    """Margins from ``push`` = Hα, then push = sigmoid(−Δm − s) in its place."""
+    w_y, w_a = _plane_weights(core, spurious, dual)
+    # Two loops of few arrays: the compiler vectorises none with more than eight to tell apart.
+    for i in range(len(dual)):
+        margins[i] = start[i] + (core[i] * w_y + spurious[i] * w_a) + push[i]
+    for i in range(len(dual)):
+        logit = scale[i] * margins[i] + shift[i]
+        small = _decay(abs(logit))
+        push[i] = (small if logit > 0 else 1.0) / (1.0 + small)
+
+
+@njit(cache=True, nogil=True)
+def push(job: Any, threads: int, data: Any, methods: Any, dual: Any, y: Any, margins: Any) -> None:
+    """sigmoid(−Δm − s) of k objectives into the first n columns of y (k, padded n), and m.
+
+    Parameters
+    ----------
+    job, threads : as for `product`; the job's x is set to the dual weights here
+    data : tuple
+        core (n,), spurious (n,): the columns of U; start (n,): margins of w(0).
+    methods : tuple
+        shift and scale, (k, n).
+    dual, margins : (k, n)
+
+    Examples
+    --------
+    `pitfalls.sims.gradient_flow` is its only caller, and shows what it does.
+
+    >>> push.py_func.__name__
+    'push'
+    """
+    core, spurious, start = data
+    shift, scale = methods
+    n = dual.shape[1]
+    _set(job, dual)
+    product(job, threads, y)
+    for o in range(len(dual)):
+        _push(core, spurious, start, shift[o], scale[o], dual[o], y[o, :n], margins[o])
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _measure(
+    overlap: Any,
+    majority: Any,
     weight: Any,
     shift: Any,
     scale: Any,
-    start_margins: Any,
-    start_plane: Any,
-    start_overlap: Any,
-    start_square: float,
-    rate: float,
-    partial: Any,
     dual: Any,
+    h: Any,
+    margins: Any,
+) -> tuple[float, float, float, float]:
+    """‖w_ε‖² beyond the start's, loss, and how many of majority and of minority are right."""
+    square, loss, right, right_majority = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(dual)):
+        square += dual[i] * (h[i] + 2 * overlap[i])
+        logit = scale[i] * margins[i] + shift[i]
+        small = _log_one_plus(_decay(abs(logit)))
+        loss += weight[i] * (max(-logit, 0.0) + small)
+        good = 1.0 if margins[i] > 0 else 0.0
+        right += good
+        right_majority += good * majority[i]
+    return square, loss / len(dual), right_majority, right - right_majority
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def advance(
+    data: Any,
+    methods: Any,
+    rate: float,
+    dual: Any,
+    product: Any,
+    row: int,
     out: Any,
     dual_out: Any,
     margins_out: Any,
-    record: int,
 ) -> None:
-    """One step from the parts of Hα: record it as row ``record`` unless −1, then update α."""
-    k, n = weight.shape
-    product = np.zeros(n)
+    """One step of descent from Hα: record it as row ``row`` unless −1, then update α.
+
+    Parameters
+    ----------
+    product : (k, n) Hα; overwritten
+    others as for `descend`
+
+    Examples
+    --------
+    `pitfalls.sims.gradient_descent` is its only caller, and shows what it does.
+
+    >>> advance.py_func.__name__
+    'advance'
+    """
+    core, spurious, start, overlap, square, majority = data
+    shift, scale, weight = methods
+    k, n = dual.shape
+    h = np.zeros(n)
     margins = np.zeros(n)
     for o in range(k):
-        core, spurious = 0.0, 0.0
-        for i in range(n):
-            core += dual[o, i] * plane[i, 0]
-            spurious += dual[o, i] * plane[i, 1]
-        for i in range(n):
-            total = 0.0
-            for part in range(len(partial)):
-                total += partial[part, o, i]
-            product[i] = total
-            along = plane[i, 0] * core + plane[i, 1] * spurious
-            margins[i] = start_margins[i] + along + total
-        if record >= 0:
-            square = start_square
-            loss = 0.0
-            right = np.zeros(2)
-            members = np.zeros(2)
-            for i in range(n):
-                square += dual[o, i] * (product[i] + 2 * start_overlap[i])
-                logit = -scale[o, i] * margins[i] - shift[o, i]
-                loss += weight[o, i] * (max(logit, 0.0) + np.log1p(np.exp(-abs(logit))))
-                members[groups[i]] += 1
-                if margins[i] > 0:
-                    right[groups[i]] += 1
-            out[record, o, 0] = start_plane[0] + core
-            out[record, o, 1] = start_plane[1] + spurious
-            out[record, o, 2] = np.sqrt(max(square, 0.0))
-            out[record, o, 3] = loss / n
-            for g in range(2):
-                out[record, o, 5 - g] = right[g] / members[g] if members[g] > 0 else 1.0
+        sigmoid = product[o]
+        h[:] = sigmoid
+        _push(core, spurious, start, shift[o], scale[o], dual[o], sigmoid, margins)
+        if row >= 0:
+            more, loss, right, right_minority = _measure(
+                overlap, majority, weight[o], shift[o], scale[o], dual[o], h, margins
+            )
+            members = majority.sum()
+            values = out[row, o]
+            values[0], values[1] = _plane_weights(core, spurious, dual[o])
+            values[2] = np.sqrt(max(square + more, 0.0))
+            values[3] = loss
+            values[4] = right / members if members > 0 else 1.0
+            values[5] = right_minority / (n - members) if members < n else 1.0
             if len(dual_out) > 0:
-                dual_out[record, o] = dual[o]
-                margins_out[record, o] = margins
+                dual_out[row, o] = dual[o]
+                margins_out[row, o] = margins
         for i in range(n):
-            logit = scale[o, i] * margins[i] + shift[o, i]
-            push = np.exp(-abs(logit))
-            sigmoid = (push if logit > 0 else 1.0) / (1.0 + push)
-            dual[o, i] += rate * weight[o, i] * scale[o, i] / n * sigmoid
+            dual[o, i] += rate * weight[o, i] * scale[o, i] / n * sigmoid[i]
 
 
 @njit(cache=True, nogil=True)
 def descend(
-    h: Any,
-    plane: Any,
-    groups: Any,
-    weight: Any,
-    shift: Any,
-    scale: Any,
-    start_margins: Any,
-    start_plane: Any,
-    start_overlap: Any,
-    start_square: float,
+    job: Any,
+    threads: int,
+    data: Any,
+    methods: Any,
     rate: float,
     steps: Any,
+    recorded: Any,
+    dual: Any,
     out: Any,
     dual_out: Any,
     margins_out: Any,
-    bounds: Any,
 ) -> None:
     """Full-batch descent in dual form for k objectives at once.
 
@@ -214,13 +498,19 @@ def descend(
 
     Parameters
     ----------
-    h : (n, n) H = E Eᵀ, lower triangle read; plane : (n, 2) U; groups : (n,)
-    weight, shift, scale : (k, n)
-    start_* : w(0) as `Start` gives it
-    steps : (R,) increasing step numbers to record
-    out : (R, k, 6) core, spurious, memory, loss, train accuracy of majority, of minority
+    job, threads : as for `product`, of H = E Eᵀ
+    data : tuple
+        core, spurious, start as for `push`; overlap (n,) and square, as `Start` gives them;
+        majority (n,): 1 for its members, else 0.
+    methods : tuple
+        shift, scale, weight, (k, n).
+    steps : (first, stop)
+        ``dual`` is brought from step ``first`` to step ``stop``.
+    recorded : (R,) increasing step numbers in [first, stop)
+    dual : (k, n)
+    out : (R, k, 6) core, spurious (the start's not added), memory, loss, train accuracy of
+        majority, of minority
     dual_out, margins_out : (R, k, n), or (0, k, n) to keep none
-    bounds : (P + 1,) row partition
 
     Examples
     --------
@@ -229,56 +519,13 @@ def descend(
     >>> descend.py_func.__name__
     'descend'
     """
-    k, n = weight.shape
-    dual = np.zeros((k, n))
-    partial = np.zeros((len(bounds) - 1, k, n))
+    n = dual.shape[1]
+    y = np.zeros(job[5].shape)
     record = 0
-    for step in range(steps[-1] + 1):
-        _half_product(h, dual, bounds, partial)
-        here = record if step == steps[record] else -1
-        _advance(
-            plane,
-            groups,
-            weight,
-            shift,
-            scale,
-            start_margins,
-            start_plane,
-            start_overlap,
-            start_square,
-            rate,
-            partial,
-            dual,
-            out,
-            dual_out,
-            margins_out,
-            here,
-        )
-        if here >= 0:
-            record += 1
-
-
-def descend_threads(
-    h: Any, *problem: Any, steps: Any, outputs: tuple[Any, Any, Any], bounds: Any
-) -> None:
-    """`descend` on all threads, to the same bytes; ``problem`` is its arguments plane … rate.
-
-    The loop is Python's: a cached kernel that calls a parallel one crashes the next process.
-
-    Examples
-    --------
-    `pitfalls.sims.gradient_descent` is its only caller, and shows what it does.
-
-    >>> descend_threads.__name__
-    'descend_threads'
-    """
-    advance: Any = _advance
-    dual = np.zeros_like(problem[2])
-    partial = np.zeros((len(bounds) - 1, *dual.shape))
-    record = 0
-    for step in range(int(steps[-1]) + 1):
-        _half_product_threads(h, dual, bounds, partial)
-        here = record if step == steps[record] else -1
-        advance(*problem, partial, dual, *outputs, here)
-        if here >= 0:
-            record += 1
+    for step in range(steps[0], steps[1]):
+        _set(job, dual)
+        product(job, threads, y)
+        here = record < len(recorded) and step == recorded[record]
+        row = record if here else -1
+        advance(data, methods, rate, dual, y[:, :n], row, out, dual_out, margins_out)
+        record += here

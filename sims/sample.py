@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.lapack import dlauum
 
 from ..theory import MAJORITY, MINORITY, Setting, SettingError
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
@@ -22,6 +23,7 @@ Seed: TypeAlias = int | np.random.SeedSequence
 Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
 
 _FEATURES, _START = 0, 1
+_MIRROR = 128
 
 
 class Start(NamedTuple):
@@ -342,11 +344,42 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
         source = Features(plane, memory)
     elif kind == "gram":
         require(16.0 * n * n, f"the Gram matrix of {n} examples", "lower n")
-        k = min(n, d)
-        factor = np.tril(rng.standard_normal((n, k)), -1)
-        np.fill_diagonal(factor, np.sqrt(rng.chisquare(d - np.arange(k))))
+        factor = _bartlett(rng, n, d)
         factor *= sigma
-        source = DenseGram(plane, factor @ factor.T, factor)
+        source = DenseGram(plane, _times_transpose(factor), factor)
     else:
         raise SettingError("kind", kind, "'explicit', 'gram' or 'orthogonal'")
     return Sample(plane, labels, groups, source, setting=setting, stream=stream)
+
+
+def _bartlett(rng: np.random.Generator, n: int, d: int) -> Array:
+    """L (n, min(n, d)) with L Lᵀ = E Eᵀ in law, E (n, d) of standard normals.
+
+    For d ≥ n the upper triangle of a draw taken from the last example to the first: the same law.
+    """
+    if d < n:
+        factor = np.tril(rng.standard_normal((n, d)), -1)
+        np.fill_diagonal(factor, np.sqrt(rng.chisquare(d - np.arange(d))))
+        return factor
+    factor = np.zeros((n, n))
+    for i in range(n - 1):
+        rng.standard_normal(out=factor[i, i + 1 :])
+    np.fill_diagonal(factor, np.sqrt(rng.chisquare(d - np.arange(n)[::-1])))
+    return factor
+
+
+def _times_transpose(factor: Array) -> Array:
+    """L Lᵀ; of an upper triangle in a third of the operations of a product."""
+    n, k = factor.shape
+    if k < n:
+        return factor @ factor.T
+    triangle, _ = dlauum(factor.T, lower=1)
+    for first in range(0, n, _MIRROR):
+        for row in range(0, first + 1, _MIRROR):
+            rows, columns = slice(row, row + _MIRROR), slice(first, first + _MIRROR)
+            block = triangle[columns, rows]
+            if row == first:
+                block = np.tril(block) + np.tril(block, -1).T
+            triangle[columns, rows] = block
+            triangle[rows, columns] = block.T
+    return np.asarray(triangle.T)

@@ -1,14 +1,13 @@
 """Gradient descent: against a plain loop over explicit weights, and what it must leave alone."""
 
-import os
-import subprocess
-import sys
+import signal
+import threading
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pitfalls.sims import DenseGram, Features, Sample, draw, gradient_descent, kernels
+from pitfalls.sims import DenseGram, Features, Sample, descent, draw, gradient_descent
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError
 from samples import (
     array_samples,
@@ -233,35 +232,77 @@ def test_fused_kernel_agrees_with_the_plain_operator_loop(initial):
             assert difference(found, expected) < 1e-12
 
 
-# Around every boundary of the kernel: four rows at a time, 512 columns, a part for 64 examples.
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 63, 64, 127, 128, 131, 511, 513, 518, 1030])
-def test_half_product_reads_the_lower_triangle_as_a_symmetric_matrix(n):
-    rng = np.random.default_rng(n)
-    lower = np.tril(rng.normal(size=(n, n)))
-    symmetric = lower + np.tril(lower, -1).T
-    dual = rng.normal(size=(3, n))
-    bounds = kernels.partition(n)
-    partial = np.full((len(bounds) - 1, 3, n), np.nan)
-    kernels._half_product(lower, dual, bounds, partial)
-    assert difference(partial.sum(axis=0), dual @ symmetric) < 1e-12
-
-
-@given(st.integers(1, 10**7))
-def test_partition_covers_every_row_once(n):
-    bounds = kernels.partition(n)
-    assert bounds[0] == 0
-    assert bounds[-1] == n
-    assert (np.diff(bounds) > 0).all()
-
-
 def test_all_cores_give_the_bytes_of_one():
-    setting = Setting(517, 2000, 0.8, 2.0, 0.3, core_noise=0.2)
+    setting = Setting(730, 2000, 0.8, 2.0, 0.3, core_noise=0.2)
     sample = draw(setting, 3)
     methods = four_methods(sample)
-    alone = gradient_descent(sample, methods, 0.1, 30, initial=(0.1, 0.2, 1.0))
-    threads = gradient_descent(sample, methods, 0.1, 30, initial=(0.1, 0.2, 1.0), parallel=True)
-    for one, other in zip(alone, threads, strict=True):
-        assert_same_bytes(one, other)
+    for single in (False, True):
+        alone, threads = (
+            gradient_descent(
+                sample, methods, 0.1, 30, (0.1, 0.2, 1.0), single=single, threads=threads
+            )
+            for threads in (1, 3)
+        )
+        for one, other in zip(alone, threads, strict=True):
+            assert_same_bytes(one, other)
+
+
+def test_single_precision_keeps_six_digits():
+    setting = Setting(400, 700, 0.9, 5.0, 0.5, core_noise=0.12, spurious_noise=0.12)
+    sample = draw(setting, 3)
+    for method in four_methods(sample):
+        whole = gradient_descent(sample, method, 0.02, 1000, record="log")
+        half = gradient_descent(sample, method, 0.02, 1000, record="log", single=True)
+        off = difference(half.coordinates, whole.coordinates)
+        assert 1e-10 < off < 1e-6
+        assert difference(half.dual, whole.dual) < 1e-5
+
+
+def test_a_long_descent_in_several_calls_is_the_same_descent(monkeypatch):
+    sample = draw(WIDE, 3)
+    whole = gradient_descent(sample, four_methods(sample), 0.1, STEPS)
+    for operations in (1.0, 7 * 4 * 30**2):
+        monkeypatch.setattr(descent, "_OPERATIONS_A_CALL", operations)
+        for record in (None, [0], [STEPS], [3, 4, 17]):
+            rows = slice(None) if record is None else record
+            pieces = gradient_descent(sample, four_methods(sample), 0.1, STEPS, record=record)
+            for piece, run in zip(pieces, whole, strict=True):
+                for part, full in zip(fields(piece), fields(run), strict=True):
+                    assert part.tobytes() == full[rows].tobytes()
+
+
+def test_a_long_descent_can_be_interrupted():
+    sample = draw(Setting(300, 400, 0.8, 2.0, 0.3), 0)
+
+    class StopError(Exception):
+        pass
+
+    def stop(*_):
+        raise StopError
+
+    threads = threading.active_count()
+    previous = signal.signal(signal.SIGALRM, stop)
+    try:
+        gradient_descent(sample, Objective.erm(), 0.1, 1, record=[1])
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(StopError):
+            gradient_descent(sample, Objective.erm(), 0.1, 10**9, record=[10**9])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 31, 1000, 123456])
+def test_log_spaced_records_begin_at_the_start_and_end_at_the_last_step(steps):
+    sample = draw(Setting(2, 0, 0.5, 2.0, 0.0), 3, kind="orthogonal")
+    run = gradient_descent(sample, Objective.erm(), 1.0, steps, record="log")
+    taken = run.times
+    assert taken[0] == 0
+    assert taken[-1] == steps
+    assert (np.diff(taken) > 0).all()
+    later = taken[taken >= 100]
+    assert (later[1:] / later[:-1] < 1.09).all()
 
 
 @pytest.mark.parametrize("setting", [WIDE, NARROW], ids=["p > n", "p < n"])
@@ -404,37 +445,5 @@ def test_examples_that_cannot_be_kept_are_refused_before_they_are_allocated():
 
 
 def test_a_record_that_cannot_be_kept_is_refused_before_it_is_allocated():
-    with pytest.raises(ResourceError, match="record fewer steps"):
+    with pytest.raises(ResourceError, match="record='log'"):
         gradient_descent(draw(WIDE, 3), Objective.erm(), 0.1, 10**12, examples=False)
-
-
-@pytest.mark.slow
-def test_kernels_survive_a_first_compilation_that_was_cut_short(tmp_path):
-    code = (
-        "from pitfalls.sims import draw, gradient_descent\n"
-        "from pitfalls.theory import Objective, Setting\n"
-        "sample = draw(Setting(300, 500, 0.8, 2.0, 0.3), 0)\n"
-        "for parallel in (False, True):\n"
-        "    run = gradient_descent(sample, Objective.erm(), 0.1, 20, parallel=parallel)\n"
-        "    print(run.loss.tobytes().hex())\n"
-    )
-
-    def run():
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
-            capture_output=True,
-            encoding="utf-8",
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    whole = run()
-    # A process that is interrupted, or overtaken by another, has cached the helpers alone. What is
-    # then compiled from cached helpers must run in the process that loads it, too.
-    entries = list(tmp_path.rglob("kernels.descend-*"))
-    assert entries
-    for file in entries:
-        file.unlink()
-    assert run() == whole
-    assert run() == whole
