@@ -10,6 +10,7 @@ thread that loses its core delays the others by no more than the part it holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ _SPINS = 2000
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _yield: Any = types.ExternalFunction("sched_yield", types.int32())
 # Untyped in numba.
-_intrinsic: Any = intrinsic
+_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 _make_array: Any = arrayobj.make_array
 _gep: Any = cgutils.gep
 
@@ -295,7 +296,7 @@ def _set(job: Any, dual: Any) -> None:
 
 
 @njit(fastmath={"contract"}, error_model="numpy", cache=True, nogil=True)
-def _decay(x: float) -> float:
+def _decay(x: float) -> Any:
     """exp(−x) for x ≥ 0 to 2 units in the last place; e^−708 from there on.
 
     2^−k·exp(r), |r| ≤ ½·log 2, by Taylor's series: without a call, so that loops vectorise.
