@@ -5,6 +5,7 @@ from .descent import gradient_descent
 from .flow import gradient_flow
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .max_margin import max_margin
+from .ridge import ridge_path
 from .sample import Sample, draw
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "gradient_flow",
     "max_margin",
     "replicate",
+    "ridge_path",
     "stream",
 ]

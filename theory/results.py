@@ -195,6 +195,8 @@ class Trajectory:
         Shares of the cells; None for examples.
     name : str
         The objective's name.
+    strengths : array (T,), optional
+        Ridge strengths λ of a ridge path; times are then e^{W(1/λ)}, the time that λ plays (P11).
 
     Examples
     --------
@@ -215,6 +217,7 @@ class Trajectory:
     margins: Array | None = None
     shares: Array | None = None
     name: str = ""
+    strengths: Array | None = None
 
     def __len__(self) -> int:
         return len(self.times)
