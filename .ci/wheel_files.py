@@ -10,12 +10,17 @@ FOLDERS = {
     "sims": "pitfalls/sims",
     "studies": "pitfalls/studies",
     "figures": "pitfalls/figures",
+    "benchmarks": "pitfalls/benchmarks",
 }
 
 listed = subprocess.run(
     ["git", "ls-files", *FOLDERS], capture_output=True, text=True, check=True
 ).stdout.split()
-expected = {FOLDERS[path.split("/", 1)[0]] + "/" + path.split("/", 1)[1] for path in listed}
+expected = {
+    FOLDERS[path.split("/", 1)[0]] + "/" + path.split("/", 1)[1]
+    for path in listed
+    if path.endswith((".py", "py.typed"))
+}
 with zipfile.ZipFile(sys.argv[1]) as wheel:
     found = {name for name in wheel.namelist() if ".dist-info/" not in name}
 for path in sorted(expected - found):

@@ -1,169 +1,204 @@
-"""Gradient descent against plain NumPy and PyTorch, alternately in one run, answers compared.
-
-    python benchmarks/descent.py [--steps 1000] [--rounds 5] [--out benchmarks/results/descent.json]
-
-Each program runs the same full-batch descent of ERM on the same explicit features (float64), and
-reports w_y, w_a and ‖w_ε‖ at the end. PyTorch (extra `bench`) trains the binary model, and the
-two-logit softmax as the paper does, at half the rate.
-"""
+"""The paper's Figure 1 run: 1,000 steps of full-batch descent, accuracies at every step."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pitfalls import __version__
-from pitfalls.sims import Sample, draw, gradient_descent
-from pitfalls.theory import Objective, Setting
 
-Array = NDArray[np.float64]
-RATE = 0.02
+from ..sims import Sample, draw, gradient_descent
+from ..sims.half import Half
+from ..theory import Objective, Setting
+from . import peers
+from .harness import Program, Report, Update, alternate
+
+__all__ = ["measure"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+FIGURE_1 = Setting(
+    n=1000, d=1798, rho=0.9, gamma=5.0, sigma=0.5, core_noise=0.12, spurious_noise=0.12
+)
+RATE, STEPS = 0.02, 1000
+OURS, SINGLE = "pitfalls, float64", "pitfalls, float32 Gram"
+THREE, THREE_SINGLE = "pitfalls, float64, 3 objectives", "pitfalls, float32 Gram, 3 objectives"
+TORCH, TORCH_64 = "PyTorch, float32", "PyTorch, float64"
 
 
-def ours(sample: Sample, steps: int, parallel: bool, count: int) -> Array:
-    """Dual form, the Gram matrix built anew; ``count`` objectives sharing each pass."""
-    fresh = Sample(sample.plane, sample.labels, sample.groups, sample.source)
-    groups = sample.groups if sample.groups is not None else np.ones(sample.n, dtype=np.int64)
-    objectives = [
+def _ours(count: int, single: bool) -> Callable[[], None]:
+    """Draw, train, and the test accuracies at every step."""
+
+    def run() -> None:
+        sample = draw(FIGURE_1, seed=1)
+        objectives = _objectives()[:count]
+        runs = gradient_descent(sample, objectives, RATE, STEPS, examples=False, single=single)
+        for each in runs:
+            each.accuracy(FIGURE_1)
+
+    return run
+
+
+def _objectives() -> list[Objective]:
+    return [
         Objective.erm(),
-        Objective.reweighting(groups),
-        Objective.logit_shifting(groups),
-    ][:count]
-    runs = gradient_descent(
-        fresh, objectives, RATE, steps, record=[steps], examples=False, parallel=parallel
-    )
-    return np.asarray(runs[0].coordinates[-1])
+        Objective.reweighting(FIGURE_1),
+        Objective.logit_shifting(FIGURE_1),
+    ]
 
 
-def plain_numpy(sample: Sample, steps: int) -> Array:
-    """Primal form: two passes over the features a step."""
-    z = sample.features * sample.labels[:, None]
-    w = np.zeros(z.shape[1])
-    for _ in range(steps):
-        w += RATE / sample.n * (z.T @ (1 / (1 + np.exp(z @ w))))
+def _differences(programs: dict[str, Callable[[peers.Data], Array]]) -> dict[str, float]:
+    """Largest difference of (w_y, w_a, ‖w_ε‖) at the end from plain NumPy, on one data set."""
+    data = peers.data_of(FIGURE_1, seed=1)
+    reference = _coordinates(peers.numpy_descent(data, RATE, STEPS)[0])
+    found = {name: program(data) for name, program in programs.items()}
+    return {name: float(np.abs(value - reference).max()) for name, value in found.items()}
+
+
+def _coordinates(w: Array) -> Array:
     return np.array([w[0], w[1], np.linalg.norm(w[2:])])
 
 
-def torch_binary(sample: Sample, steps: int) -> Array:
-    """Full-batch SGD on one logit."""
-    import torch
+def _on(single: bool) -> Callable[[peers.Data], Array]:
+    def program(data: peers.Data) -> Array:
+        sample = Sample.from_arrays(data.x, 2 * data.y - 1, data.majority.astype(int))
+        run = gradient_descent(sample, Objective.erm(), RATE, STEPS, record=[STEPS], single=single)
+        return np.asarray(run.coordinates[-1])
 
-    x = torch.from_numpy(sample.features)
-    y = torch.from_numpy((sample.labels > 0).astype(float))
-    layer = torch.nn.Linear(x.shape[1], 1, bias=False, dtype=torch.float64)
-    torch.nn.init.zeros_(layer.weight)
-    optimiser = torch.optim.SGD(layer.parameters(), lr=RATE)
-    loss_of = torch.nn.BCEWithLogitsLoss()
-    for _ in range(steps):
-        optimiser.zero_grad()
-        loss_of(layer(x)[:, 0], y).backward()
-        optimiser.step()
-    w = layer.weight.detach().numpy()[0]
-    return np.array([w[0], w[1], np.linalg.norm(w[2:])])
+    return program
 
 
-def torch_softmax(sample: Sample, steps: int) -> Array:
-    """Full-batch SGD on two logits, the paper's way: half the rate, w = w₁ − w₀."""
-    import torch
-
-    x = torch.from_numpy(sample.features)
-    y = torch.from_numpy((sample.labels > 0).astype(np.int64))
-    layer = torch.nn.Linear(x.shape[1], 2, bias=False, dtype=torch.float64)
-    torch.nn.init.zeros_(layer.weight)
-    optimiser = torch.optim.SGD(layer.parameters(), lr=RATE / 2)
-    loss_of = torch.nn.CrossEntropyLoss()
-    for _ in range(steps):
-        optimiser.zero_grad()
-        loss_of(layer(x), y).backward()
-        optimiser.step()
-    w = np.subtract(*layer.weight.detach().numpy()[::-1])
-    return np.array([w[0], w[1], np.linalg.norm(w[2:])])
+def _narrow(data: peers.Data) -> peers.Data:
+    """The same data in float32."""
+    return data._replace(x=data.x.astype(np.float32), x_test=data.x_test.astype(np.float32))
 
 
-def main() -> None:
-    """Run the comparison and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    setting = Setting(
-        n=1000, d=1798, rho=0.901, gamma=5.0, sigma=0.5, core_noise=0.12, spurious_noise=0.12
-    )
-    sample = draw(setting, seed=0, kind="explicit")
-    steps = options.steps
-    programs: dict[str, Callable[[], Array]] = {
-        "pitfalls, 1 core": lambda: ours(sample, steps, False, 1),
-        "pitfalls, all cores": lambda: ours(sample, steps, True, 1),
-        "pitfalls, all cores, 3 objectives": lambda: ours(sample, steps, True, 3),
-        "NumPy": lambda: plain_numpy(sample, steps),
-    }
-    try:
-        import torch
+def measure(rounds: int, progress: Update) -> Report:
+    """Time the run, data generation included, against NumPy, JAX and PyTorch.
 
-        programs["PyTorch, one logit"] = lambda: torch_binary(sample, steps)
-        programs["PyTorch, two logits"] = lambda: torch_softmax(sample, steps)
-        torch_version: str | None = torch.__version__
-    except ImportError:
-        torch_version = None
-    gradient_descent(sample, Objective.erm(), RATE, 1)
-    gradient_descent(sample, Objective.erm(), RATE, 1, parallel=True)
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    answers: dict[str, Array] = {}
-    for _ in range(options.rounds):
-        for name, program in programs.items():
-            begin = time.perf_counter()
-            answers[name] = program()
-            seconds[name].append(time.perf_counter() - begin)
-    reference = answers["NumPy"]
-    base = statistics.median(seconds["pitfalls, all cores"])
-    rows = []
-    for name in programs:
-        median = statistics.median(seconds[name])
-        rows.append(
-            {
-                "program": name,
-                "seconds": median,
-                "lowest": min(seconds[name]),
-                "highest": max(seconds[name]),
-                "microseconds_per_step": 1e6 * median / steps,
-                "ratio_to_pitfalls_all_cores": median / base,
-                "largest_difference_from_numpy": float(np.abs(answers[name] - reference).max()),
-            }
+    Parameters
+    ----------
+    rounds : int
+    progress : callable
+
+    Examples
+    --------
+    >>> measure.__name__
+    'measure'
+    """
+
+    def drawn(dtype: Any) -> peers.Data:
+        return peers.data_of(FIGURE_1, seed=1, dtype=dtype)
+
+    def weights(program: Any, cast: Any = lambda data: data) -> Callable[[peers.Data], Array]:
+        return lambda data: _coordinates(program(cast(data), RATE, STEPS)[0].astype(float))
+
+    programs = [
+        Program(OURS, _ours(1, False)),
+        Program(SINGLE, _ours(1, True)),
+        Program(THREE, _ours(3, False)),
+        Program(THREE_SINGLE, _ours(3, True)),
+        Program("NumPy, float64", lambda: peers.numpy_descent(drawn(np.float64), RATE, STEPS)),
+    ]
+    answers = {OURS: _on(False), SINGLE: _on(True)}
+    if peers.available("jax"):
+        programs.append(
+            Program("JAX, float32", lambda: peers.jax_descent(drawn(np.float32), RATE, STEPS))
         )
-        print(
-            f"{name:34s} {median:7.3f} s ({min(seconds[name]):.3f} … {max(seconds[name]):.3f}), "
-            f"{1e6 * median / steps:7.1f} µs a step, ratio {median / base:5.1f}, "
-            f"differs by {rows[-1]['largest_difference_from_numpy']:.1e}"
+        answers["JAX, float32"] = weights(peers.jax_descent, _narrow)
+    if peers.available("torch"):
+        groups = drawn(np.float32).majority.astype(int)
+        reweighted, shifted = (each.resolve(groups, FIGURE_1.n) for each in _objectives()[1:])
+        methods: tuple[dict[str, Array], ...] = (
+            {},
+            {"weight": reweighted[0]},
+            {"shift": shifted[1]},
         )
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        content = {
-            "benchmark": "descent",
-            "n": setting.n,
-            "d": setting.d,
-            "steps": steps,
-            "rounds": options.rounds,
-            "machine": {
-                "processor": platform.processor() or platform.machine(),
-                "cores": os.cpu_count(),
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "torch": torch_version,
-                "pitfalls": __version__,
-            },
-            "rows": rows,
+
+        def torch_once(dtype: Any) -> None:
+            peers.torch_descent(drawn(dtype), RATE, STEPS)
+
+        def torch_three() -> None:
+            for method in methods:
+                peers.torch_descent(drawn(np.float32), RATE, STEPS, **method)
+
+        for name, dtype in ((TORCH, np.float32), (TORCH_64, np.float64)):
+            programs.append(Program(name, partial(torch_once, dtype)))
+        programs.append(Program("PyTorch, float32, 3 runs", torch_three))
+        answers[TORCH] = weights(peers.torch_descent, _narrow)
+        answers[TORCH_64] = weights(peers.torch_descent)
+    rows = alternate(programs, rounds, progress, _differences(answers))
+    report = Report(
+        "descent",
+        f"Figure 1's run: n = {FIGURE_1.n}, d = {FIGURE_1.d}, {STEPS} steps of ERM, data drawn, "
+        "accuracies of both groups on train and test at every step",
+        rows,
+        "difference: largest of w_y, w_a, ‖w_ε‖ after the last step, from plain NumPy in float64 "
+        "on one explicit data set",
+    )
+    _add_profile(report, rounds, progress)
+    if peers.available("torch"):
+        pairs = {
+            "float64 over PyTorch float64": (TORCH_64, OURS),
+            "float64 over PyTorch float32": (TORCH, OURS),
+            "float32 over PyTorch float32": (TORCH, SINGLE),
+            "three objectives, float64": ("PyTorch, float32, 3 runs", THREE),
+            "three objectives, float32": ("PyTorch, float32, 3 runs", THREE_SINGLE),
         }
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+        for name, (slow, fast) in pairs.items():
+            ratio = report.seconds(slow) / report.seconds(fast)
+            report.facts[name] = ratio
+            report.lines.append(f"{name}: {ratio:.1f} times faster")
+    return report
 
 
-if __name__ == "__main__":
-    main()
+def _add_profile(report: Report, rounds: int, progress: Update) -> None:
+    """Where our time goes: the draw, packing half of the Gram matrix, its products, the rest."""
+    sample = draw(FIGURE_1, seed=1)
+    matrix = sample.gram.memory_matrix()
+    dual = np.ones((1, FIGURE_1.n))
+
+    def products(single: bool) -> Callable[[], None]:
+        def run() -> None:
+            with Half(matrix, 1, single) as half:
+                for _ in range(STEPS):
+                    half(dual)
+
+        return run
+
+    def pack(single: bool) -> Callable[[], None]:
+        def run() -> None:
+            with Half(matrix, 1, single):
+                pass
+
+        return run
+
+    parts = alternate(
+        [
+            Program("draw", lambda: draw(FIGURE_1, seed=1)),
+            Program("pack", pack(False)),
+            Program("pack and multiply", products(False)),
+            Program("pack and multiply, float32", products(True)),
+        ],
+        max(rounds, 5),
+        progress,
+    )
+    taken = {row.program: row.seconds for row in parts}
+    for kind, whole, size in (("", OURS, 8), (", float32", SINGLE, 4)):
+        product = (taken[f"pack and multiply{kind}"] - taken["pack"]) / STEPS
+        rest = report.seconds(whole) - taken["draw"] - taken[f"pack and multiply{kind}"]
+        speed = size * FIGURE_1.n**2 / 2 / product / 1e9
+        report.facts[f"profile{kind}"] = {
+            "draw": taken["draw"],
+            "pack": taken["pack"],
+            "microseconds a product": 1e6 * product,
+            "rest": rest,
+            "gb_s": speed,
+        }
+        report.lines.append(
+            f"profile{kind}: draw {1e3 * taken['draw']:.0f} ms, pack {1e3 * taken['pack']:.0f} ms, "
+            f"{STEPS} products {1e3 * product * STEPS:.0f} ms ({1e6 * product:.0f} µs each, "
+            f"{speed:.0f} GB/s), rest {1e3 * rest:.0f} ms"
+        )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from . import trajectories
-from .style import save, write_atomically
+from .style import save
 
-__all__ = ["NAMES", "make", "write_atomically"]
+__all__ = ["NAMES", "make"]
 
 NAMES = ("trajectories",)
 

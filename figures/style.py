@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..studies import write_atomically
+
 __all__ = [
     "COLUMN_WIDTH",
     "PAGE_WIDTH",
@@ -22,7 +22,6 @@ __all__ = [
     "new_figure",
     "save",
     "style",
-    "write_atomically",
 ]
 
 COLUMN_WIDTH, PAGE_WIDTH = 3.35, 6.9
@@ -96,27 +95,6 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Examples
-    --------
-    >>> write_atomically(Path(tempfile.mkdtemp()) / "a.txt", b"all of it")
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
 def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:
     """Write NAME.png (300 dpi), NAME.pdf and NAME.csv; the same input gives the same bytes.
 
@@ -136,6 +114,7 @@ def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:
 
     Examples
     --------
+    >>> import tempfile
     >>> figure = new_figure(1.0, 1.0)
     >>> [path.name for path in save(figure, {"t": [1.0]}, Path(tempfile.mkdtemp()), "empty")]
     ['empty.png', 'empty.pdf', 'empty.csv']

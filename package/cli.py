@@ -145,6 +145,22 @@ def _parser() -> argparse.ArgumentParser:
         "--time", type=_real, default=1e12, metavar="T", help="last time (default 1e12)"
     )
     figure.set_defaults(run=_figure)
+
+    bench = commands.add_parser(
+        "bench",
+        help="time the solvers against NumPy, PyTorch, JAX, scikit-learn and CVXPY",
+        description="Time the solvers and their peers alternately in one run, and compare their "
+        "answers. Peers that are not installed are left out: pip install 'pitfalls[bench]'.",
+        epilog="descent: Figure 1's run. flow: a trajectory to t = 1e12. dimension: a replicate as "
+        "d grows to 1e9. margin: max margin. scaling: exponents in n. All of them take about ten "
+        "minutes, and need an idle machine.",
+    )
+    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all five)")
+    bench.add_argument(
+        "--rounds", type=_count, default=5, metavar="N", help="times each is run (default 5)"
+    )
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write times and machine as JSON")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -171,10 +187,10 @@ def _check_writable_folder(folder: Path) -> None:
 
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is not None:
-        from . import figures
+        from . import studies
 
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        figures.write_atomically(path, text.encode())
+        studies.write_atomically(path, text.encode())
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -243,6 +259,20 @@ def _figure(options: argparse.Namespace) -> int:
             name, options.out, _given(options), seed=options.seed, latest=options.time
         ):
             print(path)
+    return DONE
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from . import benchmarks
+    from .show import progress, show_benchmarks
+
+    _check_writable(options.json)
+    with progress() as update:
+        reports = benchmarks.run(options.names or benchmarks.NAMES, options.rounds, update)
+        facts = benchmarks.machine()
+    show_benchmarks(reports, facts)
+    content = {"schema": 1, "machine": facts, "benchmarks": [each.as_json() for each in reports]}
+    _write_json(options.json, content)
     return DONE
 
 

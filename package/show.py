@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich import box
 from rich.console import Console
@@ -15,7 +15,10 @@ from rich.text import Text
 
 from . import studies
 
-__all__ = ["progress", "show_training", "show_verification"]
+if TYPE_CHECKING:
+    from .benchmarks import Report
+
+__all__ = ["progress", "show_benchmarks", "show_training", "show_verification"]
 
 Update: TypeAlias = Callable[[int, int, str], None]
 
@@ -122,3 +125,37 @@ def show_training(training: studies.Training) -> None:
         )
     if "limit of this draw" not in training.limits:
         console.print("This draw cannot be separated: training ends at a finite minimiser.")
+
+
+def _seconds(value: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-6:.3g} µs"
+
+
+def show_benchmarks(reports: Sequence[Report], machine: dict[str, Any]) -> None:
+    """Print each benchmark's times, median first, and what follows from them."""
+    console = _console()
+    for report in reports:
+        console.print(Text(report.title, "bold"))
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        grid.add_column("program", overflow="fold")
+        for name in ("median", "lowest", "highest", "ratio", "difference"):
+            grid.add_column(name, justify="right")
+        grid.add_column("note", overflow="fold")
+        for row in report.rows:
+            times = (_seconds(value) for value in (row.seconds, row.lowest, row.highest))
+            ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+            grid.add_row(row.program, *times, ratio, _number(row.difference, 2), row.note)
+        console.print(grid)
+        if report.difference:
+            console.print(report.difference)
+        for line in report.lines:
+            console.print(line)
+        console.print()
+    console.print(
+        f"{machine['processor']}, {machine['cores']} cores; reads {machine['memory_gb_s']:.0f} "
+        f"GB/s from memory, multiplies at {machine['multiply_gflop_s']:.0f} GFLOP/s; "
+        + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    )

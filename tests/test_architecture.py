@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("theory", "sims", "studies", "figures", "package")
+PARTS = ("theory", "sims", "studies", "figures", "benchmarks", "package")
 FILES = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py"))]
 FROM_THEORY = {
     "MAJORITY",

@@ -31,7 +31,7 @@ def pitfalls(*arguments, folder=None):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["verify"], ["train"], ["figure"]])
+@pytest.mark.parametrize("command", [[], ["verify"], ["train"], ["figure"], ["bench"]])
 def test_help_of_every_command(command, tmp_path):
     done = pitfalls(*command, "--help", folder=tmp_path)
     assert done.returncode == 0
@@ -45,7 +45,7 @@ def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = capsys.readouterr().out
-    for command in ("verify", "train", "figure"):
+    for command in ("verify", "train", "figure", "bench"):
         assert f"\n    {command}" in shown
 
 

@@ -9,7 +9,7 @@ import pkgutil
 import pytest
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PARTS = ("theory", "sims", "studies", "figures")
+PARTS = ("theory", "sims", "studies", "figures", "benchmarks")
 
 
 def modules():

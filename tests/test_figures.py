@@ -8,7 +8,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from pitfalls import figures
-from pitfalls.figures import style, trajectories, write_atomically
+from pitfalls.figures import style, trajectories
+from pitfalls.studies import write_atomically
 from pitfalls.theory import NotSeparableError, Setting, angle
 
 SMALL = Setting(50, 50_000, 0.8, 3.0, 0.05)

@@ -1,0 +1,58 @@
+"""Ours and its peers side by side: alternately in one run, their answers compared."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+
+from ..theory import SettingError
+from .harness import Report, Row, Update, machine
+
+__all__ = ["NAMES", "Report", "Row", "machine", "run"]
+
+NAMES = ("descent", "flow", "dimension", "margin", "scaling")
+
+
+def run(
+    names: Sequence[str] = NAMES,
+    rounds: int = 5,
+    progress: Update = lambda done, total, label: None,
+) -> list[Report]:
+    """Run benchmarks by name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `NAMES`.
+    rounds : int
+        How often each program is timed, in turn with the others; ≥ 1.
+    progress : callable
+        Called with (done, total, label).
+
+    Returns
+    -------
+    list of Report
+
+    Raises
+    ------
+    SettingError
+        An unknown name, or no rounds.
+
+    Examples
+    --------
+    >>> run(["nothing"])
+    Traceback (most recent call last):
+    pitfalls.theory.errors.SettingError: name = 'nothing': must be one of descent, ...
+    """
+    for name in names:
+        if name not in NAMES:
+            raise SettingError("name", name, f"one of {', '.join(NAMES)}")
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+        raise SettingError("rounds", rounds, "an integer ≥ 1")
+    reports = []
+    for name in names:
+        measure: Callable[[int, Update], Report] = importlib.import_module(
+            f".{name}", __name__
+        ).measure
+        reports.append(measure(rounds, progress))
+    return reports

@@ -1,0 +1,207 @@
+"""What people write today for the same model, in the libraries they write it in.
+
+Every peer is optional: `available` says which can be imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..theory import Setting
+
+__all__ = [
+    "Data",
+    "available",
+    "data_of",
+    "jax_descent",
+    "numpy_descent",
+    "torch_descent",
+]
+
+Array: TypeAlias = NDArray[Any]
+
+
+def available(module: str) -> bool:
+    """Whether a peer's library is installed.
+
+    Examples
+    --------
+    >>> available("numpy"), available("no_such_library")
+    (True, False)
+    """
+    return importlib.util.find_spec(module) is not None
+
+
+class Data(NamedTuple):
+    """Explicit training and test sets: features (n, p), labels in {0, 1}, majority masks (n,).
+
+    Examples
+    --------
+    >>> Data._fields
+    ('x', 'y', 'majority', 'x_test', 'y_test', 'majority_test')
+    """
+
+    x: Array
+    y: Array
+    majority: Array
+    x_test: Array
+    y_test: Array
+    majority_test: Array
+
+
+def data_of(setting: Setting, seed: int, test: int = 500, dtype: Any = np.float64) -> Data:
+    """A draw as a peer makes it: all n × (2 + d) features, and ``test`` test points.
+
+    Examples
+    --------
+    >>> data = data_of(Setting(n=10, d=3, rho=0.9, gamma=5.0, sigma=0.5), seed=0)
+    >>> data.x.shape, data.x_test.shape, int(data.majority.sum())
+    ((10, 5), (500, 5), 9)
+    """
+    rng = np.random.default_rng(seed)
+
+    def one(n: int, members: int) -> tuple[Array, Array, Array]:
+        y = rng.integers(0, 2, n)
+        sign = 2.0 * y - 1
+        majority = np.arange(n) < members
+        x = rng.standard_normal((n, 2 + setting.d), dtype=dtype)
+        x[:, 2:] *= setting.sigma
+        x[:, 0] = sign + setting.core_noise * x[:, 0]
+        attribute = np.where(majority, sign, -sign)
+        x[:, 1] = setting.gamma * (attribute + setting.spurious_noise * x[:, 1])
+        return x, y, majority
+
+    return Data(*one(setting.n, round(setting.rho * setting.n)), *one(test, test // 2))
+
+
+def numpy_descent(data: Data, rate: float, steps: int) -> tuple[Array, Array]:
+    """Full-batch descent on one logit in NumPy: weights (p,) and accuracies (steps, 4).
+
+    Examples
+    --------
+    >>> data = data_of(Setting(n=10, d=3, rho=0.9, gamma=5.0, sigma=0.5), seed=0)
+    >>> weights, accuracies = numpy_descent(data, 0.1, 20)
+    >>> accuracies.shape, accuracies[-1, 0]
+    ((20, 4), np.float64(1.0))
+    """
+    sign, sign_test = 2.0 * data.y - 1, 2.0 * data.y_test - 1
+    z, z_test = data.x * sign[:, None], data.x_test * sign_test[:, None]
+    w = np.zeros(z.shape[1], dtype=z.dtype)
+    accuracies = np.empty((steps, 4))
+    for step in range(steps):
+        margins, margins_test = z @ w, z_test @ w
+        accuracies[step] = (
+            (margins[data.majority] > 0).mean(),
+            (margins[~data.majority] > 0).mean(),
+            (margins_test[data.majority_test] > 0).mean(),
+            (margins_test[~data.majority_test] > 0).mean(),
+        )
+        w += rate / len(z) * (z.T @ (1 / (1 + np.exp(margins))))
+    return w, accuracies
+
+
+def torch_descent(
+    data: Data, rate: float, steps: int, weight: Array | None = None, shift: Array | None = None
+) -> tuple[Array, Array]:
+    """Full-batch SGD on two logits in PyTorch, the paper's way, at half the binary rate.
+
+    Parameters
+    ----------
+    weight, shift : array (n,), optional
+        Of the objective: weights of the loss, and logits added to the true label's.
+
+    Examples
+    --------
+    `benchmarks.descent` runs it where PyTorch is installed.
+
+    >>> torch_descent.__name__
+    'torch_descent'
+    """
+    import torch
+
+    x, x_test = torch.from_numpy(data.x), torch.from_numpy(data.x_test)
+    y, y_test = torch.from_numpy(data.y), torch.from_numpy(data.y_test)
+    of = [torch.from_numpy(mask) for mask in (data.majority, data.majority_test)]
+    layer = torch.nn.Linear(x.shape[1], 2, bias=False, dtype=x.dtype)
+    torch.nn.init.zeros_(layer.weight)
+    optimiser = torch.optim.SGD(layer.parameters(), lr=rate / 2)
+    loss_of = torch.nn.CrossEntropyLoss(reduction="none" if weight is not None else "mean")
+    weights = None if weight is None else torch.from_numpy(weight).to(x.dtype)
+    shifts = None
+    if shift is not None:
+        shifts = torch.nn.functional.one_hot(y, 2) * torch.from_numpy(shift).to(x.dtype)[:, None]
+    accuracies = []
+    for _ in range(steps):
+        optimiser.zero_grad()
+        logits = layer(x)
+        with torch.no_grad():
+            right = logits.argmax(1) == y
+            right_test = layer(x_test).argmax(1) == y_test
+            accuracies.append(
+                [
+                    value.double().mean().item()
+                    for value in (
+                        right[of[0]],
+                        right[~of[0]],
+                        right_test[of[1]],
+                        right_test[~of[1]],
+                    )
+                ]
+            )
+        losses = loss_of(logits if shifts is None else logits + shifts, y)
+        (losses if weights is None else (weights * losses).mean()).backward()
+        optimiser.step()
+    w = np.subtract(*layer.weight.detach().numpy()[::-1])
+    return w, np.array(accuracies)
+
+
+def jax_descent(data: Data, rate: float, steps: int) -> tuple[Array, Array]:
+    """Full-batch descent on one logit in JAX, all steps compiled as one program.
+
+    Examples
+    --------
+    `benchmarks.descent` runs it where JAX is installed.
+
+    >>> jax_descent.__name__
+    'jax_descent'
+    """
+    import jax
+
+    with jax.enable_x64(data.x.dtype == np.float64):
+        w, accuracies = _jax_program()(data, rate, steps)
+        return np.asarray(w), np.asarray(accuracies)
+
+
+@functools.cache
+def _jax_program() -> Any:
+    """The compiled run: JAX recognises a function it has compiled by its identity."""
+    import jax
+    import jax.numpy as jnp
+
+    def share(right: Any, of: Any) -> Any:
+        return (right & of).sum() / of.sum()
+
+    def program(data: Data, rate: float, steps: int) -> Any:
+        x, y, majority, x_test, y_test, of_test = data
+        z = x * (2 * y - 1).astype(x.dtype)[:, None]
+        z_test = x_test * (2 * y_test - 1).astype(x.dtype)[:, None]
+
+        def step(w: Any, _: Any) -> Any:
+            margins = z @ w
+            right, right_test = margins > 0, z_test @ w > 0
+            accuracies = [
+                share(right, majority),
+                share(right, ~majority),
+                share(right_test, of_test),
+                share(right_test, ~of_test),
+            ]
+            return w + rate / len(z) * (jax.nn.sigmoid(-margins) @ z), jnp.stack(accuracies)
+
+        return jax.lax.scan(step, jnp.zeros(x.shape[1], x.dtype), length=steps)
+
+    return jax.jit(program, static_argnums=2)

@@ -1,0 +1,161 @@
+"""Benchmarks: they run from end to end, their answers agree, and what they say follows."""
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+from pitfalls import benchmarks
+from pitfalls.benchmarks import descent, dimension, flow, harness, margin, peers, scaling
+from pitfalls.benchmarks.harness import Program, alternate
+from pitfalls.cli import main
+from pitfalls.theory import Setting, SettingError
+
+SMALL = Setting(40, 60, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
+
+
+def silent(*_):
+    pass
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Every benchmark at a size that takes no time; peers that compile are left out."""
+    monkeypatch.setattr(descent, "FIGURE_1", SMALL)
+    monkeypatch.setattr(flow, "FIGURE_1", SMALL)
+    monkeypatch.setattr(margin, "FIGURE_1", SMALL)
+    monkeypatch.setattr(descent, "STEPS", 30)
+    monkeypatch.setattr(margin, "WIDE", (100,))
+    monkeypatch.setattr(dimension, "N", 20)
+    monkeypatch.setattr(dimension, "STEPS", 20)
+    monkeypatch.setattr(dimension, "DIMENSIONS", (100, 10**5, 10**9))
+    monkeypatch.setattr(dimension, "PEER_STEPS", {100: 20})
+    monkeypatch.setattr(dimension, "LEAST_ROUNDS", 1)
+    monkeypatch.setattr(scaling, "SIZES", (20, 40, 80))
+    monkeypatch.setattr(scaling, "LEAST_FITTED", 20)
+    monkeypatch.setattr(harness, "_CEILING", (1000, 10))
+    monkeypatch.setattr(peers, "available", lambda module: False)
+
+
+def test_programs_take_turns_and_the_first_round_does_not_count():
+    calls = []
+    programs = [
+        Program("slow", lambda: (calls.append("slow"), time.sleep(0.02))),
+        Program("fast", lambda: calls.append("fast"), work=0.5, most=1),
+    ]
+    rows = alternate(programs, 3, silent, {"fast": 0.25}, {"slow": "sleeps"})
+    assert calls == ["slow", "fast", "slow", "fast", "slow", "slow"]
+    slow, fast = rows
+    assert (slow.rounds, fast.rounds) == (3, 1)
+    assert slow.lowest <= slow.seconds <= slow.highest
+    assert slow.ratio == 1
+    assert fast.ratio == fast.seconds / slow.seconds < 0.5
+    assert (slow.difference, fast.difference, slow.note) == (None, 0.25, "sleeps")
+
+
+def test_a_part_of_the_work_is_scaled_to_the_whole():
+    whole = alternate([Program("sleep", lambda: time.sleep(0.01), work=100)], 1, silent)[0]
+    assert 1 <= whole.seconds < 10
+
+
+@pytest.mark.parametrize("name", benchmarks.NAMES)
+def test_every_benchmark_runs_and_its_numbers_are_plain(name, small):
+    (report,) = benchmarks.run([name], rounds=1, progress=silent)
+    assert report.name == name
+    assert report.rows
+    assert all(0 < row.lowest <= row.seconds <= row.highest for row in report.rows)
+    assert len({row.program for row in report.rows}) == len(report.rows)
+    assert report.lines
+    assert json.loads(json.dumps(report.as_json(), allow_nan=False)) == report.as_json()
+
+
+def test_our_descent_gives_the_answer_of_plain_numpy(small):
+    (report,) = benchmarks.run(["descent"], rounds=1, progress=silent)
+    differences = {row.program: row.difference for row in report.rows}
+    assert differences[descent.OURS] < 1e-12
+    assert 1e-12 < differences[descent.SINGLE] < 1e-5
+
+
+def test_our_flow_gives_the_answer_of_scipy(small):
+    (report,) = benchmarks.run(["flow"], rounds=1, progress=silent)
+    found = [row.difference for row in report.rows if row.difference is not None]
+    assert len(found) == 2
+    assert max(found) < 1e-6
+
+
+def test_memory_is_flat_in_d(small):
+    (report,) = benchmarks.run(["dimension"], rounds=1, progress=silent)
+    held = [float(row.note.split()[0]) for row in report.rows if row.program.startswith("pit")]
+    assert len(held) == 3
+    assert max(held) <= 1.5 * min(held)
+
+
+def test_the_published_programs_agree_on_one_data_set():
+    data = peers.data_of(SMALL, seed=3)
+    expected, accuracies = peers.numpy_descent(data, 0.05, 50)
+    for module, program in (("torch", peers.torch_descent), ("jax", peers.jax_descent)):
+        if not peers.available(module):
+            continue
+        weights, shown = program(data, 0.05, 50)
+        assert np.abs(weights - expected).max() < 1e-12
+        assert np.abs(shown[1:] - accuracies[1:]).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["_scikit_learn", "_cvxpy"])
+def test_peers_find_our_max_margin(name):
+    pytest.importorskip("sklearn" if name == "_scikit_learn" else "cvxpy")
+    data = peers.data_of(SMALL, seed=3)
+    z = data.x * (2 * data.y - 1)[:, None]
+    solvers = margin._scikit_learn() if name == "_scikit_learn" else {"": margin._cvxpy("CLARABEL")}
+    best = max(float((z @ w).min() / np.linalg.norm(w)) for w in (f(z) for f in solvers.values()))
+    sample = benchmarks.margin.Sample.from_arrays(data.x, 2 * data.y - 1)
+    assert math.isclose(best, 1 / margin.max_margin(sample).norm, rel_tol=1e-3)
+
+
+def test_data_of_a_peer_has_the_models_moments():
+    setting = Setting(4000, 50, 0.9, 5.0, 0.5, core_noise=0.3, spurious_noise=0.2)
+    data = peers.data_of(setting, seed=0)
+    sign = 2 * data.y - 1
+    assert data.majority.sum() == 3600
+    agree = np.where(data.majority, 1, -1)
+    core, spurious = data.x[:, 0] * sign, data.x[:, 1] * sign * agree / 5
+    for values, mean, deviation in ((core, 1, 0.3), (spurious, 1, 0.2)):
+        assert abs(values.mean() - mean) < 4 * deviation / math.sqrt(4000)
+        assert abs(values.std() / deviation - 1) < 4 / math.sqrt(2 * 4000)
+    assert abs(data.x[:, 2:].std() / 0.5 - 1) < 4 / math.sqrt(2 * 4000 * 50)
+
+
+def test_the_machine_is_described(small):
+    facts = benchmarks.machine()
+    assert facts["cores"] >= 1
+    assert facts["processor"]
+    assert {"numpy", "numba", "scipy", "pitfalls"} <= set(facts["versions"])
+    assert facts["memory_gb_s"] > 0
+    assert facts["multiply_gflop_s"] > 0
+
+
+@pytest.mark.parametrize(
+    ("names", "rounds", "field"), [(["speed"], 1, "name"), ([], 0, "rounds"), ([], 1.5, "rounds")]
+)
+def test_what_cannot_be_run_is_refused(names, rounds, field):
+    with pytest.raises(SettingError) as raised:
+        benchmarks.run(names, rounds)
+    assert raised.value.field == field
+
+
+def test_the_command_shows_and_writes_what_was_measured(small, tmp_path, capsys):
+    target = tmp_path / "bench.json"
+    assert main(["bench", "descent", "scaling", "--rounds", "1", "--json", str(target)]) == 0
+    shown = capsys.readouterr().out
+    assert descent.OURS in shown
+    assert "GB/s" in shown
+    written = json.loads(target.read_text(encoding="utf-8"))
+    assert written["schema"] == 1
+    assert [each["name"] for each in written["benchmarks"]] == ["descent", "scaling"]
+    assert written["machine"]["versions"]["numpy"] == np.__version__
+
+
+def test_an_unknown_benchmark_is_named(capsys):
+    assert main(["bench", "speed"]) == 2
+    assert "must be one of descent, flow" in capsys.readouterr().err
