@@ -13,6 +13,7 @@ from . import kernels
 from .gram import DenseGram, Gram
 from .half import Half
 from .memory import require
+from .record import as_list, observed_groups
 from .sample import Sample
 
 __all__ = ["gradient_descent"]
@@ -246,18 +247,3 @@ def _checked_record(steps: int, record: Record | None) -> NDArray[np.int64]:
             "Each means 'after that many updates'.",
         )
     return array.astype(np.int64)
-
-
-def as_list(objective: Objective | Sequence[Objective]) -> list[Objective]:
-    """One objective or several as a list; SettingError if there is none."""
-    objectives = [objective] if isinstance(objective, Objective) else list(objective)
-    if not objectives or not all(isinstance(each, Objective) for each in objectives):
-        raise SettingError("objective", objective, "an Objective, or a sequence of at least one")
-    return objectives
-
-
-def observed_groups(sample: Sample) -> NDArray[np.int64]:
-    """Groups of the sample's examples; all in the majority where none were given."""
-    if sample.groups is None:
-        return np.full(sample.n, MAJORITY, dtype=np.int64)
-    return sample.groups

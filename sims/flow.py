@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, cast, overload
+from typing import TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import DOP853, LSODA, OdeSolver, Radau
 from scipy.special import expit
 
 from ..theory import (
-    MAJORITY,
-    MINORITY,
-    GroupAccuracy,
     NotSeparableError,
     Objective,
     PitfallsError,
@@ -23,18 +18,18 @@ from ..theory import (
     Trajectory,
 )
 from . import kernels
-from .descent import as_list, observed_groups
 from .gram import DenseGram, Features
 from .half import Half
 from .max_margin import is_regular, max_margin
+from .record import as_list, trajectory
 from .sample import Sample, Start
+from .stepping import integrate
 
 __all__ = ["gradient_flow"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 _LATEST = 1e16
-_STATIONARY = 1e-10
 _MOST_PRODUCTS = 8000
 
 
@@ -149,69 +144,6 @@ class _TooStiffError(Exception):
     """The explicit method has used up its products."""
 
 
-def _integrate(
-    speed: Callable[[float, Array], Array],
-    state: Array,
-    grid: Array,
-    first: float,
-    size: float,
-    tolerance: float,
-    jacobian: Callable[[float, Array], Array] | None = None,
-    settles: bool = False,
-) -> Array:
-    """States (T, k) at the times ``grid`` of dy/dlog(first + t) = speed.
-
-    ``size`` is what the state moves by until the time ``first`` if no forces cancel. A state that
-    ``settles`` is held once it would move by a tiny part of that in a unit of log time. With a
-    Jacobian the method is implicit.
-    """
-
-    def moving(log_time: float, state: Array) -> bool:
-        # Late times multiply the rounding of forces that cancel: below that there is no motion.
-        rounding = 4 * np.finfo(float).eps * np.exp(log_time) / first
-        return bool(np.abs(speed(log_time, state)).max() > size * max(_STATIONARY, rounding))
-
-    log_grid, index = np.unique(np.log(first + grid), return_inverse=True)
-    states = np.tile(state, (len(log_grid), 1))
-    options: dict[str, Any] = {"rtol": tolerance, "atol": 1e-3 * tolerance * size}
-    if jacobian is not None:
-        options["jac"] = jacobian
-    for method in (DOP853,) if jacobian is None else (LSODA, Radau):
-        solver = method(speed, np.log(first), state, log_grid[-1], **options)
-        done = int(np.searchsorted(log_grid, solver.t, side="right"))
-        if done < len(log_grid) and not moving(solver.t, solver.y):
-            break
-        while done < len(log_grid):
-            message = _step(solver)
-            if solver.status == "failed":
-                break
-            reached = int(np.searchsorted(log_grid, solver.t, side="right"))
-            if reached > done:
-                states[done:reached] = solver.dense_output()(log_grid[done:reached]).T
-                done = reached
-            if settles and not moving(solver.t, solver.y):
-                states[done:] = solver.y
-                done = len(log_grid)
-        if done == len(log_grid):
-            break
-    else:
-        raise PitfallsError(f"the flow could not be integrated: {message}")
-    states = states[index]
-    # The dense output there is the start up to rounding.
-    states[grid == 0] = state
-    return states
-
-
-def _step(solver: OdeSolver) -> str | None:
-    """One step; what went wrong, if the solver failed."""
-    if not isinstance(solver, LSODA):
-        return cast("str | None", solver.step())
-    with warnings.catch_warnings():
-        # LSODA warns where it fails, which its status says too.
-        warnings.filterwarnings("ignore", message="lsoda", category=UserWarning)
-        return cast("str | None", solver.step())
-
-
 def _first_time(speeds: Array) -> float:
     """Where log time begins: the time in which the fastest margin moves by one."""
     return 1 / max(float(np.abs(speeds).max()), 1e-12)
@@ -243,7 +175,7 @@ def _dual_flow(
             return np.asarray(np.exp(log_time) * rate * push).ravel()
 
         try:
-            states = _integrate(speed, np.zeros(rate.size), grid, first, size, tolerance)
+            states = integrate(speed, np.zeros(rate.size), grid, first, size, tolerance)
             dual = states.reshape(len(grid), *shape)
         except _TooStiffError:
             stiff = [_stiff_dual(sample, x, grid, start, first, size, tolerance) for x in numbers]
@@ -309,7 +241,7 @@ def _stiff_dual(
         slope = np.exp(log_time) * rate * scale * expit(logit) * expit(-logit)
         return np.asarray(-slope[:, None] * gram)
 
-    return _integrate(speed, np.zeros(sample.n), grid, first, size, tolerance, jacobian)
+    return integrate(speed, np.zeros(sample.n), grid, first, size, tolerance, jacobian)
 
 
 def _record(
@@ -323,7 +255,7 @@ def _record(
     product = sample.gram.memory_product(dual.T).T
     moved = dual @ sample.plane
     square = start.square + (dual * (product + 2 * start.overlap)).sum(axis=1)
-    return _trajectory(
+    return trajectory(
         sample,
         objective,
         numbers,
@@ -332,38 +264,6 @@ def _record(
         np.sqrt(np.maximum(square, 0)),
         start.margins + moved @ sample.plane.T + product,
         dual,
-    )
-
-
-def _trajectory(
-    sample: Sample,
-    objective: Objective,
-    numbers: tuple[Array, Array, Array],
-    grid: Array,
-    plane: Array,
-    memory: Array,
-    margins: Array,
-    dual: Array | None,
-) -> Trajectory:
-    weight, shift, scale = numbers
-    groups = observed_groups(sample)
-
-    def right(group: int) -> Array:
-        inside = groups == group
-        return (margins[:, inside] > 0).mean(axis=1) if inside.any() else np.ones(len(grid))
-
-    return Trajectory(
-        times=grid,
-        core=plane[:, 0],
-        spurious=plane[:, 1],
-        memory=memory,
-        loss=(weight * np.logaddexp(0, -scale * margins - shift)).mean(axis=1),
-        train=GroupAccuracy.of(
-            right(MAJORITY), right(MINORITY), float((groups == MAJORITY).mean())
-        ),
-        dual=dual,
-        margins=margins,
-        name=objective.name,
     )
 
 
@@ -399,7 +299,7 @@ def _weight_flow(
         return np.asarray(-np.exp(log_time) * ((examples.T * slope) @ examples))
 
     first = _first_time(scale * (examples @ (examples.T @ rate)))
-    states = _integrate(
+    states = integrate(
         speed,
         state,
         grid,
@@ -409,7 +309,7 @@ def _weight_flow(
         jacobian,
         settles=True,
     )
-    return _trajectory(
+    return trajectory(
         sample,
         objective,
         numbers,

@@ -12,11 +12,10 @@ from scipy.linalg import LinAlgError
 from scipy.special import expit, lambertw
 
 from ..theory import Objective, PitfallsError, SettingError, Trajectory
-from .descent import as_list
-from .flow import _trajectory
 from .frames import Frame, Solve, frame_of
 from .max_margin import CERTIFIED
 from .memory import require
+from .record import as_list, trajectory
 from .sample import Sample
 
 __all__ = ["ridge_path"]
@@ -171,7 +170,7 @@ def _path(
         dual[k] = loss.dual(margins[k], strength)[0]
         coordinates[k] = last.frame.coordinates(last.x)
         _certify(last, loss, dual[k], strength)
-    run = _trajectory(
+    run = trajectory(
         sample,
         objective,
         numbers,

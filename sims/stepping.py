@@ -1,0 +1,115 @@
+"""Log-time integration of a flow: a loop of one's own over SciPy's steppers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import DOP853, LSODA, OdeSolver, Radau
+
+from ..theory import PitfallsError
+
+__all__ = ["integrate"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+_STATIONARY = 1e-10
+
+
+def integrate(
+    speed: Callable[[float, Array], Array],
+    state: Array,
+    grid: Array,
+    first: float,
+    size: float,
+    tolerance: float,
+    jacobian: Callable[[float, Array], Array] | None = None,
+    settles: bool = False,
+) -> Array:
+    """States at given times of a flow in log time.
+
+    Parameters
+    ----------
+    speed : callable
+        dy/dτ of (τ, y), τ = log(first + t).
+    state : array (k,)
+        At t = 0.
+    grid : array (T,)
+        Times t, increasing.
+    first : float
+        Where log time begins.
+    size : float
+        What the state moves by until the time ``first`` if no forces cancel.
+    tolerance : float
+        Relative error per step.
+    jacobian : callable, optional
+        dspeed/dy; with it the method is implicit.
+    settles : bool
+        Whether to hold the state once it would move by a tiny part of ``size`` in a unit of log
+        time.
+
+    Returns
+    -------
+    array (T, k)
+
+    Raises
+    ------
+    PitfallsError
+        No method got through.
+
+    Examples
+    --------
+    >>> grid = np.array([0.0, 1.0, 1e6])
+    >>> states = integrate(lambda log_time, y: np.exp(log_time - y), np.zeros(1), grid, 1.0, 1.0,
+    ...                    1e-10)
+    >>> bool(np.abs(states[:, 0] - np.log1p(grid)).max() < 1e-9)
+    True
+    """
+
+    def moving(log_time: float, state: Array) -> bool:
+        # Late times multiply the rounding of forces that cancel: below that there is no motion.
+        rounding = 4 * np.finfo(float).eps * np.exp(log_time) / first
+        return bool(np.abs(speed(log_time, state)).max() > size * max(_STATIONARY, rounding))
+
+    log_grid, index = np.unique(np.log(first + grid), return_inverse=True)
+    states = np.tile(state, (len(log_grid), 1))
+    options: dict[str, Any] = {"rtol": tolerance, "atol": 1e-3 * tolerance * size}
+    if jacobian is not None:
+        options["jac"] = jacobian
+    for method in (DOP853,) if jacobian is None else (LSODA, Radau):
+        solver = method(speed, np.log(first), state, log_grid[-1], **options)
+        done = int(np.searchsorted(log_grid, solver.t, side="right"))
+        if done < len(log_grid) and not moving(solver.t, solver.y):
+            break
+        while done < len(log_grid):
+            message = _step(solver)
+            if solver.status == "failed":
+                break
+            reached = int(np.searchsorted(log_grid, solver.t, side="right"))
+            if reached > done:
+                states[done:reached] = solver.dense_output()(log_grid[done:reached]).T
+                done = reached
+            if settles and not moving(solver.t, solver.y):
+                states[done:] = solver.y
+                done = len(log_grid)
+        if done == len(log_grid):
+            break
+    else:
+        raise PitfallsError(f"the flow could not be integrated: {message}")
+    states = states[index]
+    # The dense output there is the start up to rounding.
+    states[grid == 0] = state
+    return states
+
+
+def _step(solver: OdeSolver) -> str | None:
+    """One step; what went wrong, if the solver failed."""
+    if not isinstance(solver, LSODA):
+        return cast("str | None", solver.step())
+    with warnings.catch_warnings():
+        # LSODA warns where it fails, which its status says too.
+        warnings.filterwarnings("ignore", message="lsoda", category=UserWarning)
+        return cast("str | None", solver.step())
