@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import Sample, draw, gradient_descent, gradient_flow, max_margin
-from pitfalls.theory import NotSeparableError, Objective, Setting, SettingError, angle, orthogonal
+from pitfalls.theory import (
+    NotSeparableError,
+    Objective,
+    Setting,
+    SettingError,
+    angle,
+    orthogonal,
+    proportional,
+)
 from samples import (
     array_samples,
     coordinates,
@@ -228,6 +236,43 @@ def test_first_step_follows_the_negative_gradient_at_the_start(data):
     tiny = 1e-8
     run = gradient_flow(sample, objective, [tiny], initial=start)
     assert difference(run.dual[0] / tiny, pull) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["explicit", "gram", "orthogonal"])
+def test_the_tail_is_the_asymptote_of_the_sample(kind):
+    # Every example is a support vector: α(t) = α̂·log t + β + o(1), G α̂ = 1/Δ and
+    # G β = (log(qΔ/(n·α̂)) − s)/Δ; the rest vanishes like t^−min(1, μ), μ the smallest eigenvalue
+    # of diag(Δ²α̂)·G.
+    sample = draw(Setting(30, 20000, 0.8, 2.0, 0.1), 0, kind=kind)
+    gram = sample.gram.matrix()
+    times = np.logspace(4, 16, 7)
+    for objective in four_methods(sample):
+        weight, shift, scale = objective.resolve(sample.groups, sample.n)
+        limit = np.linalg.solve(gram, 1 / scale)
+        assert (limit > 0).all()
+        wanted = (np.log(weight * scale / (sample.n * limit)) - shift) / scale
+        intercept = np.linalg.solve(gram, wanted)
+        root = scale * np.sqrt(limit)
+        decay = min(1.0, np.linalg.eigvalsh(root[:, None] * gram * root)[0])
+        run = gradient_flow(sample, objective, times)
+        tail = np.log(times)[:, None] * limit + intercept
+        off = np.abs(run.dual - tail).max(axis=1) / np.abs(limit).max()
+        assert (off <= times**-decay + 1e-7).all()
+
+
+@pytest.mark.slow
+def test_five_thousand_examples_flow_to_the_latest_time():
+    setting = Setting(5000, 9000, 0.9, 5.0, 0.5, core_noise=0.12, spurious_noise=0.12)
+    sample = draw(setting, 0)
+    run = gradient_flow(sample, Objective.erm(), [1e8, 1e16])
+    limit = max_margin(sample)
+    assert abs(run.times[1] * run.loss[1] / limit.norm**2 - 1) < 0.02
+    angles = run.angle(limit)
+    assert 0 < angles[1] < 0.6 * angles[0]
+    expected = proportional.max_margin(setting).coordinates
+    assert (
+        np.abs(limit.coordinates - expected) < 4 * np.array([0.2, 0.08, 0.09]) / 5000**0.5
+    ).all()
 
 
 def test_angle_to_the_max_margin_falls_late():
