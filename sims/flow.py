@@ -161,19 +161,19 @@ def _dual_flow(
     weight, shift, scale = (np.stack(x) for x in zip(*numbers, strict=True))
     shape = weight.shape
     rate = weight * scale / sample.n
-    with _pushes(sample, start, shift, scale, threads) as pushes:
-        first = _first_time(scale * (pushes(rate)[1] - start.margins))
-        size = first * float(rate.max())
-        products = 0
+    products = 0
+    with _speeds(sample, start, (shift, scale, rate), threads) as speeds:
 
         def speed(log_time: float, state: Array) -> Array:
             nonlocal products
             products += 1
             if products > _MOST_PRODUCTS:
                 raise _TooStiffError
-            push, _ = pushes(state.reshape(shape))
-            return np.asarray(np.exp(log_time) * rate * push).ravel()
+            return speeds(np.exp(log_time), state.reshape(shape)).ravel()
 
+        along = (rate @ sample.plane) @ sample.plane.T
+        first = _first_time(scale * (along + sample.gram.memory_product(rate.T).T))
+        size = first * float(rate.max())
         try:
             states = integrate(speed, np.zeros(rate.size), grid, first, size, tolerance)
             dual = states.reshape(len(grid), *shape)
@@ -186,32 +186,30 @@ def _dual_flow(
     ]
 
 
-Pushes: TypeAlias = Callable[[Array], tuple[Array, Array]]
-
-
 @contextmanager
-def _pushes(
-    sample: Sample, start: Start, shift: Array, scale: Array, threads: int | None
-) -> Iterator[Pushes]:
-    """A function from dual weights (k, n) to sigmoid(−Δm − s) and margins m."""
+def _speeds(
+    sample: Sample, start: Start, methods: tuple[Array, Array, Array], threads: int | None
+) -> Iterator[Callable[[float, Array], Array]]:
+    """A function of a factor and dual weights (k, n): factor·rate·sigmoid(−Δm − s)."""
     gram, plane = sample.gram, sample.plane
+    shift, scale, rate = methods
 
-    def plainly(dual: Array) -> tuple[Array, Array]:
+    def plainly(factor: float, dual: Array) -> Array:
         along = (dual @ plane) @ plane.T
         margins = start.margins + along + gram.memory_product(dual.T).T
-        return expit(-scale * margins - shift), margins
+        return np.asarray(factor * rate * expit(-scale * margins - shift))
 
     if not isinstance(gram, DenseGram):
         yield plainly
         return
     data = (*np.ascontiguousarray(plane.T), start.margins)
-    margins = np.empty_like(shift)
     with Half(gram.memory, len(shift), threads=threads) as half:
         y = np.empty(half.job[5].shape)
 
-        def fused(dual: Array) -> tuple[Array, Array]:
-            kernels.push(half.job, half.threads, data, (shift, scale), dual, y, margins)
-            return y[:, : sample.n], margins
+        def fused(factor: float, dual: Array) -> Array:
+            out = np.empty_like(dual)
+            kernels.push(half.job, half.threads, data, methods, factor, dual, y, out)
+            return out
 
         yield fused
 

@@ -373,18 +373,21 @@ def _push(
         push[i] = (small if logit > 0 else 1.0) / (1.0 + small)
 
 
-@njit(cache=True, nogil=True)
-def push(job: Any, threads: int, data: Any, methods: Any, dual: Any, y: Any, margins: Any) -> None:
-    """sigmoid(−Δm − s) of k objectives into the first n columns of y (k, padded n), and m.
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def push(
+    job: Any, threads: int, data: Any, methods: Any, factor: float, dual: Any, y: Any, out: Any
+) -> None:
+    """out = factor·rate·sigmoid(−Δm − s) of k objectives, m = Z·w(0) + U Uᵀα + Hα.
 
     Parameters
     ----------
-    job, threads : as for `product`; the job's x is set to the dual weights here
+    job, threads : as for `product`, of H; the job's x is set to the dual weights here
     data : tuple
         core (n,), spurious (n,): the columns of U; start (n,): margins of w(0).
     methods : tuple
-        shift and scale, (k, n).
-    dual, margins : (k, n)
+        shift, scale and rate, (k, n).
+    dual, out : (k, n)
+    y : (k, padded n), overwritten
 
     Examples
     --------
@@ -394,12 +397,16 @@ def push(job: Any, threads: int, data: Any, methods: Any, dual: Any, y: Any, mar
     'push'
     """
     core, spurious, start = data
-    shift, scale = methods
-    n = dual.shape[1]
+    shift, scale, rate = methods
+    k, n = dual.shape
+    margins = np.empty(n)
     _set(job, dual)
     product(job, threads, y)
-    for o in range(len(dual)):
-        _push(core, spurious, start, shift[o], scale[o], dual[o], y[o, :n], margins[o])
+    for o in range(k):
+        sigmoid = y[o, :n]
+        _push(core, spurious, start, shift[o], scale[o], dual[o], sigmoid, margins)
+        for i in range(n):
+            out[o, i] = factor * rate[o, i] * sigmoid[i]
 
 
 @njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)

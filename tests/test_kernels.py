@@ -118,14 +118,13 @@ def test_push_is_the_sigmoid_of_the_margins(seed):
     n, k = 70, 2
     lower, symmetric = lower_and_symmetric(n)
     plane, start = rng.normal(size=(n, 2)), rng.normal(size=n)
-    shift, scale, dual = rng.normal(size=(3, k, n))
+    shift, scale, rate, dual = rng.normal(size=(4, k, n))
     with Half(lower, k) as half:
-        y, margins = np.empty(half.job[5].shape), np.empty((k, n))
+        y, out = np.empty(half.job[5].shape), np.empty((k, n))
         data = (*np.ascontiguousarray(plane.T), start)
-        kernels.push(half.job, 1, data, (shift, scale), dual, y, margins)
-    expected = start + dual @ (symmetric + plane @ plane.T)
-    assert difference(margins, expected) < 1e-13
-    assert difference(y[:, :n], 1 / (1 + np.exp(scale * expected + shift))) < 1e-12
+        kernels.push(half.job, 1, data, (shift, scale, rate), 3.0, dual, y, out)
+    margins = start + dual @ (symmetric + plane @ plane.T)
+    assert difference(out, 3 * rate / (1 + np.exp(scale * margins + shift))) < 1e-12
 
 
 def in_a_new_process(code, cache):
