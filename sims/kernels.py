@@ -1,7 +1,7 @@
 """Numba kernels. Kernels and their jitted helpers stay in this one file: the disk cache of a caller
 does not notice an edit to a helper in another.
 
-A symmetric matrix is kept as its lower triangle in blocks of 64 × 64, packed one after the other
+A symmetric matrix is kept as its lower triangle in blocks of 128 × 128, packed one after the other
 (`pack`). The triangle is cut into parts whose bounds depend on n alone; threads share the parts of
 each product, and whoever is free takes what nobody has begun. Each part adds into an array of its
 own, and these are summed in order: so the bytes do not depend on the number of threads, and a
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 __all__ = ["BLOCK", "FLAGS", "advance", "descend", "layout", "pack", "product", "push", "serve"]
 
-BLOCK = 64
+BLOCK = 128
 # Where the flags of a job's parts begin: a cache line each, after the job's number and its count.
 FLAGS = 16
 _LINE = 8
@@ -116,13 +116,13 @@ def layout(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
     Examples
     --------
-    >>> where, bounds = layout(130)
+    >>> where, bounds = layout(300)
     >>> where.tolist(), bounds.tolist()
     ([[0, 0], [1, 0], [1, 1], [2, 0], [2, 1], [2, 2]], [0, 6])
     """
     side = -(-n // BLOCK)
     where = np.stack(np.tril_indices(side), axis=1)
-    parts = max(1, min(16, len(where) // 32))
+    parts = max(1, min(16, len(where) // 8))
     bounds = np.round(np.linspace(0, len(where), parts + 1)).astype(np.int64)
     return where.astype(np.int64), bounds
 
@@ -156,54 +156,56 @@ def pack(matrix: Any, where: Any, blocks: Any) -> None:
 
 
 @njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def _multiply(block: Any, x: Any, y: Any, x_rows: Any, y_rows: Any) -> None:
-    """y_rows += block·x and y += blockᵀ·x_rows, eight rows at a time, all in one precision.
+def _multiply(block: Any, x: Any, y: Any, top: int, left: int) -> None:
+    """What a block adds to y = x·H, and its mirror image, for each row of x (k, padded n).
 
-    Loops of constant length are what the compiler vectorises.
+    Eight rows of the block at a time, read once for all k; all in one precision. Loops of constant
+    length are what the compiler vectorises.
     """
     zero = block.dtype.type(0)
     for r in range(0, len(block), 8):
         h0, h1, h2, h3 = block[r], block[r + 1], block[r + 2], block[r + 3]
         h4, h5, h6, h7 = block[r + 4], block[r + 5], block[r + 6], block[r + 7]
-        x0, x1, x2, x3 = x_rows[r], x_rows[r + 1], x_rows[r + 2], x_rows[r + 3]
-        x4, x5, x6, x7 = x_rows[r + 4], x_rows[r + 5], x_rows[r + 6], x_rows[r + 7]
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
-        for j in range(BLOCK):
-            a0, a1, a2, a3 = h0[j], h1[j], h2[j], h3[j]
-            a4, a5, a6, a7 = h4[j], h5[j], h6[j], h7[j]
-            xj = x[j]
-            s0 += a0 * xj
-            s1 += a1 * xj
-            s2 += a2 * xj
-            s3 += a3 * xj
-            s4 += a4 * xj
-            s5 += a5 * xj
-            s6 += a6 * xj
-            s7 += a7 * xj
-            upper = (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
-            lower = (a4 * x4 + a5 * x5) + (a6 * x6 + a7 * x7)
-            y[j] += upper + lower
-        y_rows[r] += s0
-        y_rows[r + 1] += s1
-        y_rows[r + 2] += s2
-        y_rows[r + 3] += s3
-        y_rows[r + 4] += s4
-        y_rows[r + 5] += s5
-        y_rows[r + 6] += s6
-        y_rows[r + 7] += s7
+        row = top + r
+        for o in range(len(x)):
+            x0, x1, x2, x3 = x[o, row], x[o, row + 1], x[o, row + 2], x[o, row + 3]
+            x4, x5, x6, x7 = x[o, row + 4], x[o, row + 5], x[o, row + 6], x[o, row + 7]
+            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
+            x_left, y_left = x[o, left : left + BLOCK], y[o, left : left + BLOCK]
+            for j in range(BLOCK):
+                a0, a1, a2, a3 = h0[j], h1[j], h2[j], h3[j]
+                a4, a5, a6, a7 = h4[j], h5[j], h6[j], h7[j]
+                xj = x_left[j]
+                s0 += a0 * xj
+                s1 += a1 * xj
+                s2 += a2 * xj
+                s3 += a3 * xj
+                s4 += a4 * xj
+                s5 += a5 * xj
+                s6 += a6 * xj
+                s7 += a7 * xj
+                upper = (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
+                lower = (a4 * x4 + a5 * x5) + (a6 * x6 + a7 * x7)
+                y_left[j] += upper + lower
+            y[o, row] += s0
+            y[o, row + 1] += s1
+            y[o, row + 2] += s2
+            y[o, row + 3] += s3
+            y[o, row + 4] += s4
+            y[o, row + 5] += s5
+            y[o, row + 6] += s6
+            y[o, row + 7] += s7
 
 
-@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _part(n: int, blocks: Any, where: Any, x: Any, y: Any, first: int, last: int) -> None:
     """y = what the blocks [first, last) add to the product, for each row of x (k, padded n)."""
     y[:, : (where[last - 1, 0] + 1) * BLOCK] = 0
     for b in range(first, last):
-        i, j = where[b, 0] * BLOCK, where[b, 1] * BLOCK
-        rows = min(BLOCK, (n - i + 7) // 8 * 8)
-        for o in range(len(x)):
-            _multiply(
-                blocks[b, :rows], x[o, j : j + BLOCK], y[o, j : j + BLOCK], x[o, i:], y[o, i:]
-            )
+        top, left = where[b, 0] * BLOCK, where[b, 1] * BLOCK
+        # The last rows of blocks are mostly padding.
+        rows = min(BLOCK, (n - top + 7) // 8 * 8)
+        _multiply(blocks[b, :rows], x, y, top, left)
 
 
 @njit(cache=True, nogil=True)

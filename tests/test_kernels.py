@@ -15,9 +15,10 @@ from pitfalls.sims import kernels
 from pitfalls.sims.half import Half
 from samples import difference
 
-# Around the boundaries of blocks of 64, rows of 8, and parts of at least 32 blocks.
-SIZES = [1, 2, 7, 8, 9, 63, 64, 65, 72, 127, 128, 129, 500, 512, 703, 704, 705, 1030]
+# Around the boundaries of blocks of 128, rows of 8, and parts of at least 8 blocks.
+SIZES = [1, 2, 7, 8, 9, 64, 127, 128, 129, 136, 255, 256, 257, 511, 512, 513, 640, 705, 1030]
 MANY_PARTS = 1100
+BLOCK = kernels.BLOCK
 
 
 def lower_and_symmetric(n):
@@ -40,11 +41,11 @@ def test_blocks_and_their_mirror_image_make_the_matrix(n):
     lower, symmetric = lower_and_symmetric(n)
     where, bounds = kernels.layout(n)
     side = where.max() + 1
-    blocks = np.full((len(where), 64, 64), np.nan)
+    blocks = np.full((len(where), BLOCK, BLOCK), np.nan)
     kernels.pack(lower, where, blocks)
-    whole = np.zeros((64 * side, 64 * side))
+    whole = np.zeros((BLOCK * side, BLOCK * side))
     for (i, j), block in zip(where, blocks, strict=True):
-        whole[64 * i : 64 * i + 64, 64 * j : 64 * j + 64] = block
+        whole[BLOCK * i : BLOCK * (i + 1), BLOCK * j : BLOCK * (j + 1)] = block
     whole += whole.T
     assert (whole[:n, :n] == symmetric).all()
     assert not whole[n:].any()
@@ -59,7 +60,7 @@ def test_parts_are_equal_and_as_many_as_n_alone_says(n):
     assert sizes.sum() == len(where)
     assert sizes.max() - sizes.min() <= 1
     assert len(sizes) <= 16
-    assert len(sizes) == 1 or sizes.min() >= 31
+    assert len(sizes) == 1 or sizes.min() >= 8
 
 
 @pytest.mark.parametrize("single", [False, True])
