@@ -21,6 +21,7 @@ from . import kernels
 from .gram import DenseGram, Features
 from .half import Half
 from .max_margin import is_regular, max_margin
+from .memory import require
 from .record import as_list, trajectory
 from .sample import Sample, Start
 from .stepping import integrate
@@ -91,6 +92,8 @@ def gradient_flow(
     ------
     SettingError
         An argument is out of range, or an objective does not fit the sample.
+    ResourceError
+        What is recorded, or a matrix of the sample, does not fit in memory.
 
     Examples
     --------
@@ -113,6 +116,11 @@ def gradient_flow(
     if not isinstance(tolerance, (int, float)) or not 1e-12 <= tolerance <= 1e-2:
         raise SettingError("tolerance", tolerance, "a number in [1e-12, 1e-2]")
     objectives = as_list(objective)
+    require(
+        32.0 * len(grid) * len(objectives) * sample.n,
+        f"dual weights and margins of {sample.n} examples at {len(grid)} times",
+        "ask for fewer times",
+    )
     start = sample.start(initial)
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
     if _separable(sample, objectives):
@@ -127,8 +135,10 @@ def gradient_flow(
 
 def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
     """Whether every objective's examples can be separated."""
-    if not isinstance(sample.gram, Features) and is_regular(sample.gram.matrix()):
-        return True
+    if not isinstance(sample.gram, Features):
+        require(24.0 * sample.n**2, f"the flow of {sample.n} examples", "lower n")
+        if is_regular(sample.gram.matrix()):
+            return True
     try:
         for each in objectives:
             max_margin(sample, each)

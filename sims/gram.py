@@ -12,6 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from .blas import square, symmetric_times, times
 
 __all__ = ["DenseGram", "DiagonalPlusPlane", "Features", "Gram"]
 
@@ -73,7 +76,32 @@ class Gram(ABC):
         >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).matrix()
         array([[6.]])
         """
-        return self.plane @ self.plane.T + self.memory_matrix()
+        return square(self.plane, onto=self.memory_matrix())
+
+    @property
+    def rank(self) -> int:
+        """The most examples that can be independent.
+
+        Examples
+        --------
+        >>> Features(np.ones((9, 2)), np.ones((9, 1))).rank
+        3
+        """
+        return len(self.plane)
+
+    def coordinates(self) -> Array:
+        """Some Z (n, k) with Z Zᵀ = G: the examples up to a rotation.
+
+        Examples
+        --------
+        >>> DiagonalPlusPlane(np.array([[2.0, 0.0], [1.0, 0.0]]), 0.0).coordinates()
+        array([[2.],
+               [1.]])
+        """
+        factor, order, rank, _ = lapack.dpstrf(self.matrix().T, lower=1)
+        rows = np.empty((len(factor), rank))
+        rows[order - 1] = np.tril(factor)[:, :rank]
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +125,26 @@ class Features(Gram):
 
     def memory_product(self, dual: Array) -> Array:
         """E Eᵀ·A."""
+        if dual.ndim == 1:
+            return times(self.memory, times(self.memory.T, dual))
         return np.asarray(self.memory @ (self.memory.T @ dual))
 
     def memory_matrix(self) -> Array:
         """E Eᵀ."""
-        return self.memory @ self.memory.T
+        return square(self.memory)
 
     def memory_factor(self) -> Array:
         """E itself."""
         return self.memory
+
+    @property
+    def rank(self) -> int:
+        """The number of examples or of features, if that is less."""
+        return min(len(self.plane), int(self.memory.shape[1]) + 2)
+
+    def coordinates(self) -> Array:
+        """The features."""
+        return np.hstack((self.plane, self.memory))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +171,8 @@ class DenseGram(Gram):
 
     def memory_product(self, dual: Array) -> Array:
         """E Eᵀ·A; `pitfalls.sims.half.Half` is faster where there are many."""
+        if dual.ndim == 1:
+            return symmetric_times(self.memory, dual)
         return np.asarray(self.memory @ dual)
 
     def memory_matrix(self) -> Array:
@@ -145,6 +186,22 @@ class DenseGram(Gram):
         values, vectors = np.linalg.eigh(self.memory)
         kept = values > 1e-14 * max(values[-1], 0.0)
         return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
+
+    @property
+    def _known_factor(self) -> Array | None:
+        """L if it was given or has no columns, as when σ = 0."""
+        return self.factor if self.memory.diagonal().any() else np.zeros((len(self.plane), 0))
+
+    @property
+    def rank(self) -> int:
+        """The number of examples, or of the plane's and L's columns, if that is less."""
+        known = self._known_factor
+        return len(self.plane) if known is None else min(known.shape[0], known.shape[1] + 2)
+
+    def coordinates(self) -> Array:
+        """The plane and L, where it is known."""
+        known = self._known_factor
+        return super().coordinates() if known is None else np.hstack((self.plane, known))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,3 +234,8 @@ class DiagonalPlusPlane(Gram):
     def memory_factor(self) -> Array:
         """s·I."""
         return float(np.sqrt(self.square)) * np.eye(len(self.plane))
+
+    @property
+    def rank(self) -> int:
+        """The number of examples, or of the plane's columns where s = 0."""
+        return len(self.plane) if self.square > 0 else min(len(self.plane), 2)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.lapack import dlauum
 
 from ..theory import MAJORITY, MINORITY, Setting, SettingError
+from .blas import mirrored, square
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .memory import require
 
@@ -23,7 +24,6 @@ Seed: TypeAlias = int | np.random.SeedSequence
 Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
 
 _FEATURES, _START = 0, 1
-_MIRROR = 128
 
 
 class Start(NamedTuple):
@@ -371,15 +371,4 @@ def _bartlett(rng: np.random.Generator, n: int, d: int) -> Array:
 def _times_transpose(factor: Array) -> Array:
     """L Lᵀ; of an upper triangle in a third of the operations of a product."""
     n, k = factor.shape
-    if k < n:
-        return factor @ factor.T
-    triangle, _ = dlauum(factor.T, lower=1)
-    for first in range(0, n, _MIRROR):
-        for row in range(0, first + 1, _MIRROR):
-            rows, columns = slice(row, row + _MIRROR), slice(first, first + _MIRROR)
-            block = triangle[columns, rows]
-            if row == first:
-                block = np.tril(block) + np.tril(block, -1).T
-            triangle[columns, rows] = block
-            triangle[rows, columns] = block.T
-    return np.asarray(triangle.T)
+    return square(factor) if k < n else mirrored(dlauum(factor.T, lower=1)[0].T)
