@@ -1,0 +1,57 @@
+"""Products on SciPy's BLAS against NumPy's, and the coordinates that rest on them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pitfalls.sims.blas import square, symmetric_times, times
+from pitfalls.sims.gram import DenseGram
+from samples import array_samples, difference, model_samples
+
+sizes = st.integers(1, 150)
+seeds = st.integers(0, 10**6)
+
+
+@given(sizes, st.integers(0, 20), seeds)
+def test_squares_are_exactly_symmetric(n, p, seed):
+    rng = np.random.default_rng(seed)
+    rows, onto = rng.standard_normal((n, p)), rng.standard_normal((n, n))
+    onto += onto.T
+    before = onto.copy()
+    for found, expected in (
+        (square(rows), rows @ rows.T),
+        (square(rows, onto), onto + rows @ rows.T),
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_array_equal(found, found.T)
+        assert found.flags.c_contiguous
+    np.testing.assert_array_equal(onto, before)
+
+
+@given(sizes, st.integers(0, 150), seeds)
+def test_products_are_those_of_numpy(n, p, seed):
+    rng = np.random.default_rng(seed)
+    rows, vector, dual = rng.standard_normal((n, p)), rng.standard_normal(p), rng.standard_normal(n)
+    for matrix in (rows, np.asfortranarray(rows)):
+        np.testing.assert_allclose(times(matrix, vector), rows @ vector, atol=1e-11)
+        np.testing.assert_allclose(times(matrix.T, dual), rows.T @ dual, atol=1e-11)
+    gram = rows @ rows.T
+    np.testing.assert_allclose(symmetric_times(gram, dual), gram @ dual, atol=1e-9)
+
+
+@given(st.data())
+def test_coordinates_have_the_gram_matrix(data):
+    sample = data.draw(st.one_of(model_samples(), array_samples()))
+    gram = sample.gram.matrix()
+    rows = sample.gram.coordinates()
+    assert difference(rows @ rows.T, gram) < 1e-12
+    independent = (np.linalg.eigvalsh(gram) > 1e-12 * np.abs(gram).max()).sum()
+    assert independent <= sample.gram.rank <= sample.n
+
+
+@pytest.mark.parametrize("factor", [None, np.array([[1.0], [2.0], [0.0]])])
+def test_a_dense_gram_matrix_needs_no_factor(factor):
+    memory = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
+    gram = DenseGram(np.zeros((3, 2)), memory, factor)
+    rows = gram.coordinates()
+    np.testing.assert_allclose(rows @ rows.T, memory, atol=1e-15)
