@@ -20,7 +20,9 @@ __all__ = ["exchange_blocks", "exchange_singly", "part", "regular_factor", "soft
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 
+# Of an example's squared length, what is beyond the others' span if it depends on them.
 _DEPENDENT = 1e-11
+# ε as a share of the mean squared length: smaller ones take more products, larger ones guess worse.
 _SOFTNESS = 1e-2
 _DIGITS = 1e-2
 _MOST_PRODUCTS = 250
@@ -113,7 +115,7 @@ def part(gram: Array, index: NDArray[np.int64]) -> Array:
     >>> part(np.array([[1.0, 2.0], [2.0, 5.0]]), np.array([1]))
     array([[5.]])
     """
-    return gram.copy() if len(index) == len(gram) else gram.take(index, 0).take(index, 1)
+    return gram.copy() if len(index) == len(gram) else gram[np.ix_(index, index)]
 
 
 def regular_factor(gram: Array) -> Array | None:

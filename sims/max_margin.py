@@ -20,7 +20,9 @@ Array: TypeAlias = NDArray[np.float64]
 
 CERTIFIED = 1e-10
 _LOOSEST = 1e-3
+# Up to so many examples, factorising all costs less than guessing who is a support vector.
 _FEW = 200
+# With so many times more examples than independent ones, one by one is the faster way.
 _NARROW = 4
 
 
@@ -103,7 +105,9 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
 def _solve(source: Gram, gram: Array, kept: NDArray[np.int64], scale: Array) -> Array:
     """α ≥ 0 of the examples that count, scaled to the margin 1: in blocks, or else one by one."""
     if len(kept) < len(gram) or (scale != 1).any():
-        gram = part(gram, kept) * np.multiply.outer(scale, scale)
+        gram = part(gram, kept)
+        gram *= scale
+        gram *= scale[:, None]
     n, rank = len(gram), min(len(gram), source.rank)
     if rank * _NARROW > n:
         support = np.ones(n, dtype=bool) if rank == n <= _FEW else soft_support(gram)
@@ -111,7 +115,10 @@ def _solve(source: Gram, gram: Array, kept: NDArray[np.int64], scale: Array) -> 
         found = exchange_blocks(gram, support) if support.sum() <= rank else None
         if found is not None and _residual(symmetric_times(gram, found), found) <= CERTIFIED:
             return found
-    return exchange_singly(source.coordinates()[kept] * scale[:, None])
+    require(24.0 * n * rank, f"the max margin of {n} dependent examples", "lower n")
+    rows = source.coordinates()[kept]
+    rows *= scale[:, None]
+    return exchange_singly(rows)
 
 
 def _residual(margins: Array, dual: Array) -> float:
