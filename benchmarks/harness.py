@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sims.batch import cores
+from ..sims.threads import cores
 
 __all__ = ["Program", "Report", "Row", "Update", "alternate", "exponent", "machine", "peak"]
 

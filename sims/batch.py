@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-__all__ = ["cores", "replicate", "stream"]
+from .threads import alone, cores, one_blas_thread
+
+__all__ = ["replicate", "stream"]
 
 Result = TypeVar("Result")
-
-_thread = threading.local()
-
-
-def cores() -> int:
-    """Cores that one computation may use: all of this process, but one inside `replicate`.
-
-    Examples
-    --------
-    >>> list(replicate(lambda s: cores(), [stream(0, 0, 0)]))
-    [1]
-    """
-    if getattr(_thread, "replicates", False):
-        return 1
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
-def _alone() -> None:
-    """Leave the other cores to other replicates, in what this thread computes."""
-    _thread.replicates = True
 
 
 def stream(seed: int, cell: int, index: int) -> np.random.SeedSequence:
@@ -84,8 +60,8 @@ def replicate(
     >>> list(replicate(lambda s: s.spawn_key[1], streams, workers=2))
     [0, 1, 2]
     """
-    with threadpool_limits(limits=1):
-        pool = ThreadPoolExecutor(workers or cores(), initializer=_alone)
+    with one_blas_thread():
+        pool = ThreadPoolExecutor(workers or cores(), initializer=alone)
         futures: list[Future[Result]] = [pool.submit(function, each) for each in streams]
         try:
             for future in futures:

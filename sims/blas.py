@@ -1,8 +1,7 @@
 """Products on SciPy's BLAS, which its Cholesky factorisations run on too.
 
-NumPy brings a BLAS of its own, with threads of its own, which after each product wait busily for
-the next one for some 20 ms. On two cores a solver that alternates between the two is slowed down
-ten times.
+NumPy brings a BLAS of its own, with threads of its own: alternating between the two, each waits for
+the other's threads (see `pitfalls.sims.threads`).
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
+
+from .threads import modest_blas
 
 __all__ = ["mirrored", "square", "symmetric_times", "times"]
 
@@ -40,7 +41,8 @@ def square(rows: Array, onto: Array | None = None) -> Array:
         return np.zeros((n, n)) if onto is None else onto.copy()
     # LAPACK's lower triangle, which is the faster one, is the upper one of rows.
     start = {} if onto is None else {"beta": 1.0, "c": onto.T}
-    return mirrored(blas.dsyrk(1.0, rows.T, trans=1, lower=1, **start).T)
+    with modest_blas(float(n) ** 2 * p):
+        return mirrored(blas.dsyrk(1.0, rows.T, trans=1, lower=1, **start).T)
 
 
 def mirrored(upper: Array) -> Array:

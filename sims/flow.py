@@ -25,6 +25,7 @@ from .memory import require
 from .record import as_list, trajectory
 from .sample import Sample, Start
 from .stepping import integrate
+from .threads import modest_blas
 
 __all__ = ["gradient_flow"]
 
@@ -123,13 +124,14 @@ def gradient_flow(
     )
     start = sample.start(initial)
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
-    if _separable(sample, objectives):
-        runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads)
-    else:
-        runs = [
-            _weight_flow(sample, o, x, grid, start, tolerance)
-            for o, x in zip(objectives, numbers, strict=True)
-        ]
+    with modest_blas(float(sample.n) ** 3):
+        if _separable(sample, objectives):
+            runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads)
+        else:
+            runs = [
+                _weight_flow(sample, o, x, grid, start, tolerance)
+                for o, x in zip(objectives, numbers, strict=True)
+            ]
     return runs[0] if isinstance(objective, Objective) else runs
 
 

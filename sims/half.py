@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
-from .batch import cores
 from .memory import require
+from .threads import cores
 
 __all__ = ["Half"]
 

@@ -13,6 +13,7 @@ from .exchange import exchange_blocks, exchange_singly, part, regular_factor, so
 from .gram import Gram
 from .memory import require
 from .sample import Sample
+from .threads import modest_blas
 
 __all__ = ["max_margin"]
 
@@ -67,7 +68,13 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
     """
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
     require(24.0 * sample.n**2, f"the max margin of {sample.n} examples", "lower n")
-    gram = sample.gram.matrix()
+    operator = sample.gram
+    with modest_blas(float(sample.n) ** 3):
+        return _max_margin(sample, operator, weight, scale)
+
+
+def _max_margin(sample: Sample, operator: Gram, weight: Array, scale: Array) -> Solution:
+    gram = operator.matrix()
     kept = np.flatnonzero(weight > 0)
     empty = kept[gram.diagonal()[kept] <= 0]
     if empty.size:
@@ -77,7 +84,7 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
             evidence=0.0,
         )
     dual = np.zeros(sample.n)
-    dual[kept] = scale[kept] * _solve(sample.gram, gram, kept, scale[kept])
+    dual[kept] = scale[kept] * _solve(operator, gram, kept, scale[kept])
     margins = symmetric_times(gram, dual)
     residual = _residual(scale[kept] * margins[kept], dual[kept] / scale[kept])
     if residual > CERTIFIED:
@@ -90,7 +97,7 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
                 "features."
             )
     core, spurious = dual @ sample.plane
-    memory = float(dual @ sample.gram.memory_product(dual))
+    memory = float(dual @ operator.memory_product(dual))
     return Solution(
         core=float(core),
         spurious=float(spurious),

@@ -17,6 +17,7 @@ from .max_margin import CERTIFIED
 from .memory import require
 from .record import as_list, trajectory
 from .sample import Sample
+from .threads import modest_blas
 
 __all__ = ["ridge_path"]
 
@@ -94,10 +95,11 @@ def ridge_path(
         f"the dual weights and margins of {sample.n} examples at {len(grid)} strengths",
         "ask for fewer strengths",
     )
-    frame = frame_of(sample)
-    paths = [
-        _path(sample, frame, each, x, grid) for each, x in zip(objectives, numbers, strict=True)
-    ]
+    with modest_blas(float(sample.n) ** 3):
+        frame = frame_of(sample)
+        paths = [
+            _path(sample, frame, each, x, grid) for each, x in zip(objectives, numbers, strict=True)
+        ]
     return paths[0] if isinstance(objective, Objective) else paths
 
 

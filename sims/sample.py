@@ -16,6 +16,7 @@ from ..theory import MAJORITY, MINORITY, Setting, SettingError
 from .blas import mirrored, square
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .memory import require
+from .threads import modest_blas
 
 __all__ = ["Sample", "Start", "draw"]
 
@@ -371,4 +372,7 @@ def _bartlett(rng: np.random.Generator, n: int, d: int) -> Array:
 def _times_transpose(factor: Array) -> Array:
     """L Lᵀ; of an upper triangle in a third of the operations of a product."""
     n, k = factor.shape
-    return square(factor) if k < n else mirrored(dlauum(factor.T, lower=1)[0].T)
+    if k < n:
+        return square(factor)
+    with modest_blas(n**3 / 3):
+        return mirrored(dlauum(factor.T, lower=1)[0].T)

@@ -1,0 +1,110 @@
+"""Who uses which cores: the threads of BLAS and ours would otherwise be in each other's way.
+
+After a product the threads of OpenBLAS wait busily for the next one, for some 0.1 s. Meanwhile they
+take the cores from ours, and NumPy's OpenBLAS from SciPy's, which is another one: on two cores what
+follows runs two to ten times slower. One thread loses less than that wherever a call takes less
+than that time.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["alone", "cores", "modest_blas", "one_blas_thread"]
+
+_MANY = 4e9
+
+_thread = threading.local()
+
+
+def cores() -> int:
+    """Cores that one computation may use: all of this process, but one in a thread that is `alone`.
+
+    Examples
+    --------
+    >>> cores() >= 1
+    True
+    """
+    if getattr(_thread, "alone", False):
+        return 1
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def alone() -> None:
+    """Leave the other cores to others, in all that this thread computes from now on.
+
+    Examples
+    --------
+    >>> thread = threading.Thread(target=alone)
+    >>> thread.start(), thread.join()
+    (None, None)
+    """
+    _thread.alone = True
+
+
+class _Holders:
+    """How many ask for one BLAS thread at present: the setting is the whole process's."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+        self.limit: Any = None
+
+
+_holders = _Holders()
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    # Once: finding the libraries takes longer than many a product.
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS on one thread for as long as anyone in this process asks for it.
+
+    Examples
+    --------
+    >>> with one_blas_thread():
+    ...     {library["num_threads"] for library in ThreadpoolController().info()}
+    {1}
+    """
+    with _holders.lock:
+        _holders.count += 1
+        if _holders.count == 1:
+            _holders.limit = _controller().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _holders.lock:
+            _holders.count -= 1
+            if _holders.count == 0:
+                _holders.limit.restore_original_limits()
+
+
+@contextmanager
+def modest_blas(operations: float) -> Iterator[None]:
+    """BLAS on one thread, unless so many multiplications are ahead that several pay.
+
+    Examples
+    --------
+    >>> with modest_blas(1e6):
+    ...     {library["num_threads"] for library in ThreadpoolController().info()}
+    {1}
+    """
+    if operations >= _MANY:
+        yield
+        return
+    with one_blas_thread():
+        yield
