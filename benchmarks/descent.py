@@ -162,7 +162,7 @@ def _add_profile(report: Report, rounds: int, progress: Update) -> None:
 
     def products(single: bool) -> Callable[[], None]:
         def run() -> None:
-            with Half(matrix, 1, single) as half:
+            with Half(matrix, 1, single=single) as half:
                 for _ in range(STEPS):
                     half(dual)
 
@@ -170,7 +170,7 @@ def _add_profile(report: Report, rounds: int, progress: Update) -> None:
 
     def pack(single: bool) -> Callable[[], None]:
         def run() -> None:
-            with Half(matrix, 1, single):
+            with Half(matrix, 1, single=single):
                 pass
 
         return run

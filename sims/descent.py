@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias, overload
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..theory import MAJORITY, GroupAccuracy, Objective, SettingError, Trajectory
 from . import kernels
 from .gram import DenseGram, Gram
-from .half import Half
+from .half import Half, Problem, state_of
 from .memory import require
 from .record import as_list, observed_groups
 from .sample import Sample
@@ -20,6 +20,7 @@ __all__ = ["gradient_descent"]
 
 Array: TypeAlias = NDArray[np.float64]
 Record: TypeAlias = ArrayLike | Literal["log"]
+Steps: TypeAlias = NDArray[np.int64]
 
 _OPERATIONS_A_CALL = 2e9
 _A_DECADE = 32
@@ -127,24 +128,24 @@ def gradient_descent(
     margins = np.zeros_like(dual)
     groups = observed_groups(sample)
     start = sample.start(initial)
-    run = _Run(
-        (
-            *np.ascontiguousarray(sample.plane.T),
-            start.margins,
-            start.overlap,
-            start.square,
-            (groups == MAJORITY).astype(float),
-        ),
-        (shift, scale, weight),
-        rate,
-        recorded,
-        (out, dual, margins),
+    problem = Problem(
+        sample.plane,
+        start.margins,
+        start.overlap,
+        (groups == MAJORITY).astype(float),
+        shift,
+        scale,
+        weight,
+        rate * weight * scale / sample.n,
     )
+    outputs = (out, dual, margins)
     if isinstance(sample.gram, DenseGram):
-        with Half(sample.gram.memory, len(objectives), single, threads) as half:
-            _descend(half, run)
+        with Half(
+            sample.gram.memory, len(objectives), problem, single=single, threads=threads
+        ) as half:
+            _descend(half, start.square, recorded, outputs)
     else:
-        _descend_plainly(sample.gram, run)
+        _descend_plainly(sample.gram, problem, start.square, recorded, outputs)
     majority_share = float((groups == MAJORITY).mean())
     runs = [
         Trajectory(
@@ -163,53 +164,41 @@ def gradient_descent(
     return runs[0] if isinstance(objective, Objective) else runs
 
 
-class _Run(NamedTuple):
-    """What the kernels `advance` and `descend` need, by their names there."""
-
-    data: tuple[Array, Array, Array, Array, float, Array]
-    methods: tuple[Array, Array, Array]
-    rate: float
-    recorded: NDArray[np.int64]
-    outputs: tuple[Array, Array, Array]
-
-
-def _descend(half: Half, run: _Run) -> None:
+def _descend(half: Half, square: float, recorded: Steps, outputs: tuple[Array, ...]) -> None:
     """The fused kernel, for a fraction of a second at a time: between calls it can be stopped."""
-    dual = np.zeros_like(run.methods[0])
-    end = int(run.recorded[-1]) + 1
+    dual = half.job[7][0]
+    end = int(recorded[-1]) + 1
     stride = 1 + int(_OPERATIONS_A_CALL / (dual.size * dual.shape[1]))
     for first in range(0, end, stride):
         steps = (first, min(first + stride, end))
-        rows = slice(*np.searchsorted(run.recorded, steps))
+        rows = slice(*np.searchsorted(recorded, steps))
         kernels.descend(
             half.job,
             half.threads,
-            run.data,
-            run.methods,
-            run.rate,
+            square,
             steps,
-            run.recorded[rows],
-            dual,
-            *(output[rows] for output in run.outputs),
+            recorded[rows],
+            *(output[rows] for output in outputs),
         )
 
 
-def _descend_plainly(gram: Gram, run: _Run) -> None:
+def _descend_plainly(
+    gram: Gram, problem: Problem, square: float, recorded: Steps, outputs: tuple[Array, ...]
+) -> None:
     """The same loop through an operator's products.
 
     One objective after the other: BLAS multiplies a matrix by three columns no faster than by one
     three times, and so the bytes do not depend on what else is trained.
     """
-    rows = dict(zip(run.recorded.tolist(), range(len(run.recorded)), strict=True))
-    for o in range(len(run.methods[0])):
+    rows = dict(zip(recorded.tolist(), range(len(recorded)), strict=True))
+    for o in range(len(problem.rate)):
         one = slice(o, o + 1)
-        methods = tuple(numbers[one] for numbers in run.methods)
-        outputs = tuple(output[:, one] for output in run.outputs)
-        dual = np.zeros_like(methods[0])
-        for step in range(int(run.recorded[-1]) + 1):
-            product = np.ascontiguousarray(gram.memory_product(dual[0])[None])
-            row = rows.get(step, -1)
-            kernels.advance(run.data, methods, run.rate, dual, product, row, *outputs)
+        state = state_of(Problem(*problem[:4], *(numbers[one] for numbers in problem[4:])))
+        dual, push = state[0], state[1]
+        kept = tuple(output[:, one] for output in outputs)
+        for step in range(int(recorded[-1]) + 1):
+            push[0] = gram.memory_product(dual[0])
+            kernels.advance(state, square, rows.get(step, -1), *kept)
 
 
 def _checked_rate(learning_rate: float) -> float:
@@ -222,7 +211,7 @@ def _checked_rate(learning_rate: float) -> float:
     return rate
 
 
-def _checked_record(steps: int, record: Record | None) -> NDArray[np.int64]:
+def _checked_record(steps: int, record: Record | None) -> Steps:
     """The step numbers to record."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
         raise SettingError("steps", steps, "an integer ≥ 0")

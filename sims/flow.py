@@ -19,7 +19,7 @@ from ..theory import (
 )
 from . import kernels
 from .gram import DenseGram, Features
-from .half import Half
+from .half import Half, Problem
 from .max_margin import is_regular, max_margin
 from .memory import require
 from .record import as_list, trajectory
@@ -214,13 +214,13 @@ def _speeds(
     if not isinstance(gram, DenseGram):
         yield plainly
         return
-    data = (*np.ascontiguousarray(plane.T), start.margins)
-    with Half(gram.memory, len(shift), threads=threads) as half:
-        y = np.empty(half.job[5].shape)
+    nothing = np.zeros(sample.n)
+    problem = Problem(plane, start.margins, nothing, nothing, shift, scale, scale, rate)
+    with Half(gram.memory, len(shift), problem, threads=threads) as half:
 
         def fused(factor: float, dual: Array) -> Array:
             out = np.empty_like(dual)
-            kernels.push(half.job, half.threads, data, methods, factor, dual, y, out)
+            kernels.push(half.job, half.threads, factor, dual, out)
             return out
 
         yield fused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,71 @@ from . import kernels
 from .memory import require
 from .threads import cores
 
-__all__ = ["Half"]
+__all__ = ["Half", "Problem", "state_of"]
 
 Array: TypeAlias = NDArray[np.float64]
+State: TypeAlias = tuple[Any, ...]
+
+
+class Problem(NamedTuple):
+    """What training needs of n examples and k objectives beside the memory Gram matrix.
+
+    Attributes
+    ----------
+    plane : array (n, 2)
+    start, overlap : arrays (n,)
+        Margins of w(0), and its memory part's share of them.
+    majority : array (n,)
+        1 for its members, else 0.
+    shift, scale, weight : arrays (k, n)
+    rate : array (k, n)
+        What multiplies the sigmoid: qΔ/n, times the learning rate.
+
+    Examples
+    --------
+    >>> Problem.of_zeros(3, 2).rate.shape
+    (2, 3)
+    """
+
+    plane: Array
+    start: Array
+    overlap: Array
+    majority: Array
+    shift: Array
+    scale: Array
+    weight: Array
+    rate: Array
+
+    @classmethod
+    def of_zeros(cls, n: int, k: int) -> Problem:
+        """For products alone.
+
+        Examples
+        --------
+        >>> Problem.of_zeros(3, 2).plane.shape
+        (3, 2)
+        """
+        vectors, matrices = np.zeros((3, n)), np.zeros((4, k, n))
+        return cls(np.zeros((n, 2)), *vectors, *matrices)
+
+
+def state_of(problem: Problem) -> State:
+    """The state that the kernels work on: see `kernels.product`.
+
+    Examples
+    --------
+    >>> dual, *_ = state_of(Problem.of_zeros(3, 2))
+    >>> dual.shape
+    (2, 3)
+    """
+    k, n = problem.rate.shape
+    dual, push, margins = np.zeros((3, k, n))
+    sums = np.zeros((-(-n // kernels.CHUNK), k, 6))
+    core, spurious = np.ascontiguousarray(problem.plane.T)
+    data = (core, spurious, problem.start, problem.overlap, problem.majority)
+    methods = (problem.shift, problem.scale, problem.weight, problem.rate)
+    flags = np.zeros(2, dtype=np.int64)
+    return dual, push, margins, np.zeros((k, 2)), sums, flags, data, methods
 
 
 class Half:
@@ -29,6 +91,8 @@ class Half:
         Its lower triangle is read.
     columns : int
         Vectors k in each product.
+    problem : Problem, optional
+        What the kernels make of each product; needed by `kernels.push` and `kernels.descend`.
     single : bool
         Keep and multiply it in single precision.
     threads : int, optional
@@ -48,7 +112,13 @@ class Half:
     """
 
     def __init__(
-        self, matrix: Array, columns: int, single: bool = False, threads: int | None = None
+        self,
+        matrix: Array,
+        columns: int,
+        problem: Problem | None = None,
+        *,
+        single: bool = False,
+        threads: int | None = None,
     ) -> None:
         n = len(matrix)
         where, bounds = kernels.layout(n)
@@ -59,10 +129,14 @@ class Half:
         require(bytes_of_blocks, f"half of the Gram matrix of {n} examples, packed,", "lower n")
         blocks = np.empty((len(where), kernels.BLOCK, kernels.BLOCK), dtype=kind)
         kernels.pack(matrix, where, blocks)
-        sync = np.zeros(kernels.FLAGS + 8 * parts, dtype=np.int64)
+        pieces = parts + -(-n // kernels.CHUNK)
+        sync = np.zeros(kernels.FLAGS + 8 * pieces, dtype=np.int64)
+        # Phases of the products are odd, of the examples even: each flag holds its last one.
+        sync[kernels.FLAGS : kernels.FLAGS + 8 * parts] = -1
         x = np.zeros((columns, padded), dtype=kind)
         partial = np.zeros((parts, columns, padded), dtype=kind)
-        self.job = (sync, n, blocks, where, bounds, x, partial)
+        state = state_of(problem or Problem.of_zeros(n, columns))
+        self.job = (sync, n, blocks, where, bounds, x, partial, state)
         self.threads = max(1, min(parts, cores() if threads is None else threads))
         self._helpers = [
             threading.Thread(
@@ -70,7 +144,6 @@ class Half:
             )
             for thread in range(1, self.threads)
         ]
-        self._n = n
 
     def __enter__(self) -> Self:
         for helper in self._helpers:
@@ -97,8 +170,9 @@ class Half:
         array([[1., 2.],
                [3., 4.]])
         """
-        x = self.job[5]
-        x[:, : self._n] = rows
-        y = np.zeros(x.shape)
-        kernels.product(self.job, self.threads, y)
-        return y[:, : self._n]
+        _, n, _, _, _, x, _, state = self.job
+        x[:, :n] = rows
+        flags = state[5]
+        flags[:] = 0
+        kernels.product(self.job, self.threads)
+        return np.array(state[1])

@@ -2,10 +2,11 @@
 does not notice an edit to a helper in another.
 
 A symmetric matrix is kept as its lower triangle in blocks of 128 × 128, packed one after the other
-(`pack`). The triangle is cut into parts whose bounds depend on n alone; threads share the parts of
-each product, and whoever is free takes what nobody has begun. Each part adds into an array of its
-own, and these are summed in order: so the bytes do not depend on the number of threads, and a
-thread that loses its core delays the others by no more than the part it holds.
+(`pack`). A step has two phases: the product, cut into parts of the triangle, and the examples, cut
+into chunks that sum those parts, and update what belongs to an example. Their bounds depend on n
+alone. Threads share them, and whoever is free takes what nobody has begun; each part and each chunk
+writes to a place of its own. So the bytes do not depend on the number of threads, and a thread that
+loses its core delays the others by no more than the piece it holds.
 """
 
 from __future__ import annotations
@@ -21,10 +22,22 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "FLAGS", "advance", "descend", "layout", "pack", "product", "push", "serve"]
+__all__ = [
+    "BLOCK",
+    "CHUNK",
+    "FLAGS",
+    "advance",
+    "descend",
+    "layout",
+    "pack",
+    "product",
+    "push",
+    "serve",
+]
 
 BLOCK = 128
-# Where the flags of a job's parts begin: a cache line each, after the job's number and its count.
+CHUNK = 256
+# Where the flags of pieces begin: a cache line each, after the phase's number and the pieces done.
 FLAGS = 16
 _LINE = 8
 _SPINS = 2000
@@ -210,24 +223,32 @@ def _part(n: int, blocks: Any, where: Any, x: Any, y: Any, first: int, last: int
 
 @njit(cache=True, nogil=True)
 def _share(job: Any, number: int, thread: int, threads: int) -> None:
-    """Do parts of product ``number`` until none is left: one's own, then those nobody has begun."""
-    sync, n, blocks, where, bounds, x, partial = job
-    parts = len(bounds) - 1
-    first = thread * parts // threads
-    own = (thread + 1) * parts // threads - first
-    for turn in range(parts):
-        part = (first + turn) % parts
+    """Do pieces of phase ``number`` until none is left: one's own, then those nobody has begun.
+
+    Odd numbers are products, even ones examples.
+    """
+    sync, bounds, examples, dual = job[0], job[4], number % 2 == 0, job[7][0]
+    pieces = -(-dual.shape[1] // CHUNK) if examples else len(bounds) - 1
+    flags = FLAGS + (_LINE * (len(bounds) - 1) if examples else 0)
+    first = thread * pieces // threads
+    own = (thread + 1) * pieces // threads - first
+    for turn in range(pieces):
+        piece = (first + turn) % pieces
         # To and fro: what was read last is what is still in the cache.
-        if turn < own and number % 2:
-            part = first + own - 1 - turn
-        if _replace(sync, FLAGS + _LINE * part, number - 1, number):
-            _part(n, blocks, where, x, partial[part], bounds[part], bounds[part + 1])
+        if turn < own and number % 4 == 1:
+            piece = first + own - 1 - turn
+        if _replace(sync, flags + _LINE * piece, number - 2, number):
+            if examples:
+                _chunk(job, piece)
+            else:
+                _, n, blocks, where, _, x, partial, _ = job
+                _part(n, blocks, where, x, partial[piece], bounds[piece], bounds[piece + 1])
             _count_one(sync, _LINE)
 
 
 @njit(cache=True, nogil=True)
 def serve(job: Any, thread: int, threads: int) -> None:
-    """Help with every product of a job until its number is negative: the body of a thread.
+    """Help with every phase of a job until its number is negative: the body of a thread.
 
     Examples
     --------
@@ -250,17 +271,41 @@ def serve(job: Any, thread: int, threads: int) -> None:
             _share(job, number, thread, threads)
 
 
-@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def product(job: Any, threads: int, y: Any) -> None:
-    """y (k, padded n) = the job's symmetric matrix times each row of its x.
+@njit(cache=True, nogil=True)
+def _phase(job: Any, threads: int, pieces: int) -> None:
+    """The next phase, all of it, with the threads that `serve`."""
+    sync = job[0]
+    number, done = sync[0] + 1, sync[_LINE] + pieces
+    _store(sync, 0, number)
+    _share(job, number, 0, threads)
+    spins = 0
+    while _load(sync, _LINE) < done:
+        spins += 1
+        if spins > _SPINS:
+            _yield()
+
+
+@njit(cache=True, nogil=True)
+def product(job: Any, threads: int) -> None:
+    """The product phase, then the examples': push = H·x, or what the job's flags ask for.
 
     Parameters
     ----------
     job : tuple
-        sync, n, blocks, where, bounds, x (k, padded n) and
-        partial (parts, k, padded n); the last two in the blocks' precision.
+        sync, n, blocks, where, bounds, x (k, padded n), partial (parts, k, padded n) and state;
+        x and partial in the blocks' precision.
     threads : int
         How many share it: this one, and threads − 1 that `serve`.
+
+    Notes
+    -----
+    The state is a tuple of dual, push and margins (k, n), weights (k, 2) with Uᵀα, sums
+    (chunks, k, 6), flags (2,): whether to measure, and what to make of push (`_PRODUCT`,
+    `_SIGMOID` or `_STEP`), data and methods.
+
+    data : core, spurious, start, overlap, majority, each (n,): the columns of U, margins of w(0),
+    its memory part's share of them, and 1 for the majority's members, else 0.
+    methods : shift, scale, weight and rate, (k, n).
 
     Examples
     --------
@@ -269,32 +314,101 @@ def product(job: Any, threads: int, y: Any) -> None:
     >>> product.py_func.__name__
     'product'
     """
-    sync, _, _, where, bounds, _, partial = job
-    number = sync[0] + 1
-    _store(sync, 0, number)
-    _share(job, number, 0, threads)
-    parts = len(bounds) - 1
-    spins = 0
-    while _load(sync, _LINE) < number * parts:
-        spins += 1
-        if spins > _SPINS:
-            _yield()
-    y[:] = 0
-    for part in range(parts):
-        reach = (where[bounds[part + 1] - 1, 0] + 1) * BLOCK
-        for o in range(len(y)):
-            total, addend = y[o, :reach], partial[part, o, :reach]
-            for i in range(reach):
-                total[i] += addend[i]
+    _phase(job, threads, len(job[4]) - 1)
+    _phase(job, threads, -(-job[7][0].shape[1] // CHUNK))
+
+
+_PRODUCT, _SIGMOID, _STEP = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def _set(job: Any, dual: Any) -> None:
-    """The job's x, in its precision."""
-    x = job[5]
+def _chunk(job: Any, piece: int) -> None:
+    """What belongs to the examples of a chunk, from the product's parts."""
+    _, _, _, where, bounds, x, partial, state = job
+    dual = state[0]
+    n = dual.shape[1]
+    first = piece * CHUNK
+    last = min(first + CHUNK, n)
+    push = state[1]
     for o in range(len(dual)):
-        for i in range(dual.shape[1]):
-            x[o, i] = dual[o, i]
+        total = push[o, first:last]
+        total[:] = 0
+        for part in range(len(partial)):
+            reach = (where[bounds[part + 1] - 1, 0] + 1) * BLOCK
+            if reach > first:
+                _add(total, partial[part, o, first : min(last, reach)])
+        _example(state, piece, o, first, last)
+        if state[5][1] == _STEP:
+            _copy(x[o, first:last], dual[o, first:last])
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _add(total: Any, addend: Any) -> None:
+    for i in range(len(addend)):
+        total[i] += addend[i]
+
+
+@njit(cache=True, nogil=True)
+def _copy(target: Any, source: Any) -> None:
+    """In the target's precision."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _example(state: Any, piece: int, o: int, first: int, last: int) -> None:
+    """Margins, sums and the update of one objective's examples [first, last), from push = Hα."""
+    duals, pushes, all_margins, weights, sums, flags, data, methods = state
+    measure, aim = flags[0], flags[1]
+    if aim == _PRODUCT:
+        return
+    dual, push = duals[o, first:last], pushes[o, first:last]
+    margins = all_margins[o, first:last]
+    core, spurious, start = data[0][first:last], data[1][first:last], data[2][first:last]
+    shift, scale = methods[0][o, first:last], methods[1][o, first:last]
+    rate = methods[3][o, first:last]
+    w_y, w_a = weights[o, 0], weights[o, 1]
+    # Loops of few arrays: the compiler vectorises none with more than eight to tell apart.
+    for i in range(len(dual)):
+        margins[i] = start[i] + (core[i] * w_y + spurious[i] * w_a) + push[i]
+    if measure:
+        _measure(
+            (data[3][first:last], data[4][first:last]),
+            (shift, scale, methods[2][o, first:last]),
+            (dual, push, margins),
+            sums[piece, o],
+        )
+    for i in range(len(dual)):
+        logit = scale[i] * margins[i] + shift[i]
+        small = _decay(abs(logit))
+        push[i] = rate[i] * ((small if logit > 0 else 1.0) / (1.0 + small))
+    if aim == _STEP:
+        for i in range(len(dual)):
+            dual[i] += push[i]
+        w_y, w_a = 0.0, 0.0
+        for i in range(len(dual)):
+            w_y += dual[i] * core[i]
+            w_a += dual[i] * spurious[i]
+        sums[piece, o, 0] = w_y
+        sums[piece, o, 1] = w_a
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def _measure(data: Any, methods: Any, state: Any, sums: Any) -> None:
+    """‖w_ε‖² beyond the start's, n·loss, and how many are right, of all and of the majority."""
+    overlap, majority = data
+    shift, scale, weight = methods
+    dual, h, margins = state
+    square, loss, right, right_majority = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(dual)):
+        square += dual[i] * (h[i] + 2 * overlap[i])
+        logit = scale[i] * margins[i] + shift[i]
+        small = _log_one_plus(_decay(abs(logit)))
+        loss += weight[i] * (max(-logit, 0.0) + small)
+        good = 1.0 if margins[i] > 0 else 0.0
+        right += good
+        right_majority += good * majority[i]
+    sums[2], sums[3], sums[4], sums[5] = square, loss, right, right_majority
 
 
 @njit(fastmath={"contract"}, error_model="numpy", cache=True, nogil=True)
@@ -351,45 +465,13 @@ def _log_one_plus(u: float) -> float:
 
 
 @njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def _plane_weights(core: Any, spurious: Any, dual: Any) -> tuple[float, float]:
-    """Uᵀα, from the columns of U."""
-    w_y, w_a = 0.0, 0.0
-    for i in range(len(dual)):
-        w_y += dual[i] * core[i]
-        w_a += dual[i] * spurious[i]
-    return w_y, w_a
-
-
-@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def _push(
-    core: Any, spurious: Any, start: Any, shift: Any, scale: Any, dual: Any, push: Any, margins: Any
-) -> None:
-    """Margins from ``push`` = Hα, then push = sigmoid(−Δm − s) in its place."""
-    w_y, w_a = _plane_weights(core, spurious, dual)
-    # Two loops of few arrays: the compiler vectorises none with more than eight to tell apart.
-    for i in range(len(dual)):
-        margins[i] = start[i] + (core[i] * w_y + spurious[i] * w_a) + push[i]
-    for i in range(len(dual)):
-        logit = scale[i] * margins[i] + shift[i]
-        small = _decay(abs(logit))
-        push[i] = (small if logit > 0 else 1.0) / (1.0 + small)
-
-
-@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def push(
-    job: Any, threads: int, data: Any, methods: Any, factor: float, dual: Any, y: Any, out: Any
-) -> None:
+def push(job: Any, threads: int, factor: float, dual: Any, out: Any) -> None:
     """out = factor·rate·sigmoid(−Δm − s) of k objectives, m = Z·w(0) + U Uᵀα + Hα.
 
     Parameters
     ----------
-    job, threads : as for `product`, of H; the job's x is set to the dual weights here
-    data : tuple
-        core (n,), spurious (n,): the columns of U; start (n,): margins of w(0).
-    methods : tuple
-        shift, scale and rate, (k, n).
+    job, threads : as for `product`, of H
     dual, out : (k, n)
-    y : (k, padded n), overwritten
 
     Examples
     --------
@@ -398,61 +480,66 @@ def push(
     >>> push.py_func.__name__
     'push'
     """
-    core, spurious, start = data
-    shift, scale, rate = methods
+    x, state = job[5], job[7]
+    pushes, weights, flags, data = state[1], state[3], state[5], state[6]
+    core, spurious = data[0], data[1]
+    flags[0], flags[1] = 0, _SIGMOID
+    for o in range(len(dual)):
+        _copy(x[o], dual[o])
+        w_y, w_a = 0.0, 0.0
+        for i in range(dual.shape[1]):
+            w_y += dual[o, i] * core[i]
+            w_a += dual[o, i] * spurious[i]
+        weights[o, 0], weights[o, 1] = w_y, w_a
+    product(job, threads)
+    for o in range(len(dual)):
+        for i in range(dual.shape[1]):
+            out[o, i] = factor * pushes[o, i]
+
+
+@njit(cache=True, nogil=True)
+def _write(state: Any, square: float, row: int, out: Any, margins_out: Any) -> None:
+    """Record the sums of all chunks; those of a step's own are Uᵀα, of the dual weights before."""
+    dual, _, margins, weights, sums, _, data, _ = state
     k, n = dual.shape
-    margins = np.empty(n)
-    _set(job, dual)
-    product(job, threads, y)
+    members = data[4].sum()
     for o in range(k):
-        sigmoid = y[o, :n]
-        _push(core, spurious, start, shift[o], scale[o], dual[o], sigmoid, margins)
-        for i in range(n):
-            out[o, i] = factor * rate[o, i] * sigmoid[i]
+        memory, loss, right, right_majority = square, 0.0, 0.0, 0.0
+        for piece in range(len(sums)):
+            memory += sums[piece, o, 2]
+            loss += sums[piece, o, 3]
+            right += sums[piece, o, 4]
+            right_majority += sums[piece, o, 5]
+        values = out[row, o]
+        values[0], values[1] = weights[o, 0], weights[o, 1]
+        values[2] = np.sqrt(max(memory, 0.0))
+        values[3] = loss / n
+        values[4] = right_majority / members if members > 0 else 1.0
+        values[5] = (right - right_majority) / (n - members) if members < n else 1.0
+    if len(margins_out) > 0:
+        margins_out[row] = margins
 
 
-@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def _measure(
-    overlap: Any,
-    majority: Any,
-    weight: Any,
-    shift: Any,
-    scale: Any,
-    dual: Any,
-    h: Any,
-    margins: Any,
-) -> tuple[float, float, float, float]:
-    """‖w_ε‖² beyond the start's, loss, and how many of majority and of minority are right."""
-    square, loss, right, right_majority = 0.0, 0.0, 0.0, 0.0
-    for i in range(len(dual)):
-        square += dual[i] * (h[i] + 2 * overlap[i])
-        logit = scale[i] * margins[i] + shift[i]
-        small = _log_one_plus(_decay(abs(logit)))
-        loss += weight[i] * (max(-logit, 0.0) + small)
-        good = 1.0 if margins[i] > 0 else 0.0
-        right += good
-        right_majority += good * majority[i]
-    return square, loss / len(dual), right_majority, right - right_majority
+@njit(cache=True, nogil=True)
+def _weigh(state: Any) -> None:
+    """Uᵀα from the sums of the chunks, in their order."""
+    weights, sums = state[3], state[4]
+    for o in range(len(weights)):
+        for column in range(2):
+            total = 0.0
+            for piece in range(len(sums)):
+                total += sums[piece, o, column]
+            weights[o, column] = total
 
 
-@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def advance(
-    data: Any,
-    methods: Any,
-    rate: float,
-    dual: Any,
-    product: Any,
-    row: int,
-    out: Any,
-    dual_out: Any,
-    margins_out: Any,
-) -> None:
-    """One step of descent from Hα: record it as row ``row`` unless −1, then update α.
+@njit(cache=True, nogil=True)
+def advance(state: Any, square: float, row: int, out: Any, dual_out: Any, margins_out: Any) -> None:
+    """One step of descent, after a product that is in push: record unless ``row`` is −1, update.
 
     Parameters
     ----------
-    product : (k, n) Hα; overwritten
-    others as for `descend`
+    state : as for `product`
+    others : as for `descend`
 
     Examples
     --------
@@ -461,63 +548,42 @@ def advance(
     >>> advance.py_func.__name__
     'advance'
     """
-    core, spurious, start, overlap, square, majority = data
-    shift, scale, weight = methods
-    k, n = dual.shape
-    h = np.zeros(n)
-    margins = np.zeros(n)
-    for o in range(k):
-        sigmoid = product[o]
-        h[:] = sigmoid
-        _push(core, spurious, start, shift[o], scale[o], dual[o], sigmoid, margins)
-        if row >= 0:
-            more, loss, right, right_minority = _measure(
-                overlap, majority, weight[o], shift[o], scale[o], dual[o], h, margins
-            )
-            members = majority.sum()
-            values = out[row, o]
-            values[0], values[1] = _plane_weights(core, spurious, dual[o])
-            values[2] = np.sqrt(max(square + more, 0.0))
-            values[3] = loss
-            values[4] = right / members if members > 0 else 1.0
-            values[5] = right_minority / (n - members) if members < n else 1.0
-            if len(dual_out) > 0:
-                dual_out[row, o] = dual[o]
-                margins_out[row, o] = margins
-        for i in range(n):
-            dual[o, i] += rate * weight[o, i] * scale[o, i] / n * sigmoid[i]
+    dual, flags = state[0], state[5]
+    n = dual.shape[1]
+    flags[0], flags[1] = row >= 0, _STEP
+    if row >= 0 and len(dual_out) > 0:
+        dual_out[row] = dual
+    for piece in range(-(-n // CHUNK)):
+        for o in range(len(dual)):
+            _example(state, piece, o, piece * CHUNK, min((piece + 1) * CHUNK, n))
+    if row >= 0:
+        _write(state, square, row, out, margins_out)
+    _weigh(state)
 
 
 @njit(cache=True, nogil=True)
 def descend(
     job: Any,
     threads: int,
-    data: Any,
-    methods: Any,
-    rate: float,
+    square: float,
     steps: Any,
     recorded: Any,
-    dual: Any,
     out: Any,
     dual_out: Any,
     margins_out: Any,
 ) -> None:
     """Full-batch descent in dual form for k objectives at once.
 
-    α ← α + rate·(qΔ/n)·sigmoid(−Δm − s), m = Z·w(0) + U Uᵀα + Hα, one pass over half of H a step.
+    α ← α + rate·sigmoid(−Δm − s), m = Z·w(0) + U Uᵀα + Hα, one pass over half of H a step.
 
     Parameters
     ----------
-    job, threads : as for `product`, of H = E Eᵀ
-    data : tuple
-        core, spurious, start as for `push`; overlap (n,) and square, as `Start` gives them;
-        majority (n,): 1 for its members, else 0.
-    methods : tuple
-        shift, scale, weight, (k, n).
+    job, threads : as for `product`, of H = E Eᵀ; its rate is the learning rate times qΔ/n
+    square : float
+        ‖w_ε(0)‖².
     steps : (first, stop)
-        ``dual`` is brought from step ``first`` to step ``stop``.
+        The dual weights are brought from step ``first`` to step ``stop``.
     recorded : (R,) increasing step numbers in [first, stop)
-    dual : (k, n)
     out : (R, k, 6) core, spurious (the start's not added), memory, loss, train accuracy of
         majority, of minority
     dual_out, margins_out : (R, k, n), or (0, k, n) to keep none
@@ -529,13 +595,16 @@ def descend(
     >>> descend.py_func.__name__
     'descend'
     """
-    n = dual.shape[1]
-    y = np.zeros(job[5].shape)
+    state = job[7]
+    dual, flags = state[0], state[5]
     record = 0
     for step in range(steps[0], steps[1]):
-        _set(job, dual)
-        product(job, threads, y)
         here = record < len(recorded) and step == recorded[record]
-        row = record if here else -1
-        advance(data, methods, rate, dual, y[:, :n], row, out, dual_out, margins_out)
-        record += here
+        flags[0], flags[1] = here, _STEP
+        if here and len(dual_out) > 0:
+            dual_out[record] = dual
+        product(job, threads)
+        if here:
+            _write(state, square, record, out, margins_out)
+            record += 1
+        _weigh(state)

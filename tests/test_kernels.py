@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import kernels
-from pitfalls.sims.half import Half
+from pitfalls.sims.half import Half, Problem
 from samples import difference
 
 # Around the boundaries of blocks of 128, rows of 8, and parts of at least 8 blocks.
@@ -78,12 +78,9 @@ def test_any_number_of_threads_gives_the_same_bytes(single):
 def test_a_thread_that_never_comes_is_not_waited_for():
     lower, symmetric = lower_and_symmetric(MANY_PARTS)
     half = Half(lower, 1, threads=3)
-    y = np.empty(half.job[5].shape)
     for seed in range(3):
         rows = np.random.default_rng(seed).normal(size=(1, MANY_PARTS))
         assert difference(half(rows), rows @ symmetric) < 1e-13
-    kernels.product(half.job, 3, y)
-    assert difference(y[:, :MANY_PARTS], rows @ symmetric) < 1e-13
 
 
 def test_threads_end_with_the_context_even_when_it_fails():
@@ -119,11 +116,10 @@ def test_push_is_the_sigmoid_of_the_margins(seed):
     n, k = 70, 2
     lower, symmetric = lower_and_symmetric(n)
     plane, start = rng.normal(size=(n, 2)), rng.normal(size=n)
-    shift, scale, rate, dual = rng.normal(size=(4, k, n))
-    with Half(lower, k) as half:
-        y, out = np.empty(half.job[5].shape), np.empty((k, n))
-        data = (*np.ascontiguousarray(plane.T), start)
-        kernels.push(half.job, 1, data, (shift, scale, rate), 3.0, dual, y, out)
+    shift, scale, weight, rate, dual = rng.normal(size=(5, k, n))
+    out = np.empty((k, n))
+    with Half(lower, k, Problem(plane, start, start, start, shift, scale, weight, rate)) as half:
+        kernels.push(half.job, 1, 3.0, dual, out)
     margins = start + dual @ (symmetric + plane @ plane.T)
     assert difference(out, 3 * rate / (1 + np.exp(scale * margins + shift))) < 1e-12
 
@@ -179,9 +175,11 @@ def test_an_edited_helper_is_never_served_from_the_cache(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import numpy as np, edited\n"
-        "margins, push, one = np.empty(1), np.zeros(1), np.ones(1)\n"
-        "edited._push(one, one, one, 0 * one, one, 0 * one, push, margins)\n"
-        "print(push[0])\n"
+        "from pitfalls.sims.half import Problem, state_of\n"
+        "one, row = np.ones(1), np.ones((1, 1))\n"
+        "state = state_of(Problem(np.ones((1, 2)), one, one, one, 0 * row, row, row, row))\n"
+        "edited.advance(state, 0.0, -1, *np.zeros((3, 0, 1, 6)))\n"
+        "print(state[1][0, 0])\n"
     )
     cache = tmp_path / "cache"
     before = float(in_a_new_process(code, cache))
