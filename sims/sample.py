@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
@@ -16,7 +17,7 @@ from ..theory import MAJORITY, MINORITY, Setting, SettingError
 from .blas import mirrored, square
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .memory import require
-from .threads import modest_blas
+from .threads import cores, modest_blas
 
 __all__ = ["Sample", "Start", "draw"]
 
@@ -24,7 +25,9 @@ Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.SeedSequence
 Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
 
-_FEATURES, _START = 0, 1
+_PLANE, _START, _MEMORY, _LENGTHS = range(4)
+# Numbers that are worth a stream, and perhaps a thread, of their own.
+_A_STREAM = 50_000
 
 
 class Start(NamedTuple):
@@ -290,8 +293,8 @@ def _seed_sequence(seed: Seed) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(seed))
 
 
-def _generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generator:
-    key: Sequence[int] = (*stream.spawn_key, purpose)
+def _generator(stream: np.random.SeedSequence, *purpose: int) -> np.random.Generator:
+    key: Sequence[int] = (*stream.spawn_key, *purpose)
     return np.random.default_rng(np.random.SeedSequence(stream.entropy, spawn_key=key))
 
 
@@ -328,7 +331,7 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     """
     stream = _seed_sequence(seed)
     require(96.0 * setting.n, f"the plane features of {setting.n} examples", "lower n")
-    rng = _generator(stream, _FEATURES)
+    rng = _generator(stream, _PLANE)
     n, d, sigma = setting.n, setting.d, setting.sigma
     kind = kind or ("gram" if d >= n else "explicit")
     means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
@@ -340,32 +343,51 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
         source = DiagonalPlusPlane(plane, sigma**2 * d)
     elif kind == "explicit":
         require(8.0 * n * d, f"explicit features, {n} × {d},", "draw kind='gram', or lower n or d")
-        memory = rng.standard_normal((n, d))
-        memory *= sigma
-        source = Features(plane, memory)
+        source = Features(plane, _normals(stream, n * d, sigma).reshape(n, d))
     elif kind == "gram":
         require(16.0 * n * n, f"the Gram matrix of {n} examples", "lower n")
-        factor = _bartlett(rng, n, d)
-        factor *= sigma
+        factor = _bartlett(stream, setting)
         source = DenseGram(plane, _times_transpose(factor), factor)
     else:
         raise SettingError("kind", kind, "'explicit', 'gram' or 'orthogonal'")
     return Sample(plane, labels, groups, source, setting=setting, stream=stream)
 
 
-def _bartlett(rng: np.random.Generator, n: int, d: int) -> Array:
-    """L (n, min(n, d)) with L Lᵀ = E Eᵀ in law, E (n, d) of standard normals.
+def _normals(stream: np.random.SeedSequence, size: int, sigma: float) -> Array:
+    """Normals of this deviation, on all cores: blocks have streams of their own."""
+    numbers = np.empty(size)
+    blocks = np.array_split(numbers, 1 + min(15, size // _A_STREAM))
+
+    def fill(block: int) -> None:
+        _generator(stream, _MEMORY, block).standard_normal(out=blocks[block])
+        blocks[block] *= sigma
+
+    if len(blocks) == 1:
+        fill(0)
+        return numbers
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(fill, range(len(blocks))))
+    return numbers
+
+
+def _bartlett(stream: np.random.SeedSequence, setting: Setting) -> Array:
+    """L (n, min(n, d)) with L Lᵀ = E Eᵀ in law.
 
     For d ≥ n the upper triangle of a draw taken from the last example to the first: the same law.
     """
+    n, d, sigma = setting.n, setting.d, setting.sigma
+    factor = np.zeros((n, min(n, d)))
     if d < n:
-        factor = np.tril(rng.standard_normal((n, d)), -1)
-        np.fill_diagonal(factor, np.sqrt(rng.chisquare(d - np.arange(d))))
-        return factor
-    factor = np.zeros((n, n))
-    for i in range(n - 1):
-        rng.standard_normal(out=factor[i, i + 1 :])
-    np.fill_diagonal(factor, np.sqrt(rng.chisquare(d - np.arange(n)[::-1])))
+        rows, order = [factor[i, :i] for i in range(n)], np.arange(d)
+    else:
+        rows, order = [factor[i, i + 1 :] for i in range(n)], np.arange(n)[::-1]
+    numbers = _normals(stream, sum(row.size for row in rows), sigma)
+    first = 0
+    for row in rows:
+        row[:] = numbers[first : first + row.size]
+        first += row.size
+    squares = _generator(stream, _LENGTHS).chisquare(d - order)
+    np.fill_diagonal(factor, sigma * np.sqrt(squares))
     return factor
 
 

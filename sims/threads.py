@@ -77,7 +77,7 @@ def one_blas_thread() -> Iterator[None]:
     Examples
     --------
     >>> with one_blas_thread():
-    ...     {library["num_threads"] for library in ThreadpoolController().info()}
+    ...     {library["num_threads"] for library in _controller().select(user_api="blas").info()}
     {1}
     """
     with _holders.lock:
@@ -100,7 +100,7 @@ def modest_blas(operations: float) -> Iterator[None]:
     Examples
     --------
     >>> with modest_blas(1e6):
-    ...     {library["num_threads"] for library in ThreadpoolController().info()}
+    ...     {library["num_threads"] for library in _controller().select(user_api="blas").info()}
     {1}
     """
     if operations >= _MANY:

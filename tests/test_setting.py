@@ -207,7 +207,8 @@ def test_kappa_delta_and_noise_are_their_definitions(setting):
     assert setting.feature_variance == pytest.approx(
         (setting.core_noise**2, setting.gamma**2 * setting.spurious_noise**2), rel=1e-14
     )
-    noisy = setting.core_noise > 0 or setting.gamma * setting.spurious_noise > 0
+    # Squares: below 1e-162 there is no noise in double precision.
+    noisy = setting.core_noise**2 > 0 or (setting.gamma * setting.spurious_noise) ** 2 > 0
     assert setting.has_feature_noise == noisy
 
 
