@@ -6,6 +6,8 @@ Gα = 1 on its support and Gα ≥ 1 elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +17,14 @@ from scipy.linalg import lapack, qr_delete
 from ..theory import NotSeparableError, PitfallsError
 from .blas import symmetric_times, times
 
-__all__ = ["exchange_blocks", "exchange_singly", "part", "regular_factor", "soft_support"]
+__all__ = [
+    "exchange_blocks",
+    "exchange_orthogonal",
+    "exchange_singly",
+    "part",
+    "regular_factor",
+    "soft_support",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -75,10 +84,39 @@ def exchange_blocks(gram: Array, support: Mask) -> Array | None:
     >>> exchange_blocks(np.array([[1.0, 3.0], [3.0, 10.0]]), np.array([True, True]))
     array([1., 0.])
     """
-    fewest, patience = len(gram) + 1, 3
+    return _exchange(partial(_solve_support, gram), partial(symmetric_times, gram), support)
+
+
+def exchange_orthogonal(plane: Array, own: Array) -> Array | None:
+    """The same for G = U Uᵀ + diag(own), own > 0, in O(n) an exchange (Woodbury).
+
+    Examples
+    --------
+    >>> exchange_orthogonal(np.array([[1.0, 0.0], [3.0, 0.0]]), np.array([1.0, 1.0])).round(9)
+    array([0.5, 0. ])
+    """
+
+    def solve(support: Mask) -> tuple[Mask, Array]:
+        rows = plane[support]
+        pull = rows / own[support, None]
+        weights = np.linalg.solve(np.eye(plane.shape[1]) + pull.T @ rows, pull.sum(axis=0))
+        dual = np.zeros(len(plane))
+        dual[support] = (1 - rows @ weights) / own[support]
+        return support, dual
+
+    def product(dual: Array) -> Array:
+        return np.asarray(plane @ (dual @ plane) + own * dual)
+
+    return _exchange(solve, product, np.ones(len(plane), dtype=bool))
+
+
+def _exchange(
+    solve: Callable[[Mask], tuple[Mask, Array]], product: Callable[[Array], Array], support: Mask
+) -> Array | None:
+    fewest, patience = len(support) + 1, 3
     while patience >= 0 and support.any():
-        support, dual = _solve_support(gram, support)
-        wrong = np.where(support, dual < 0, symmetric_times(gram, dual) < 1 - 1e-13)
+        support, dual = solve(support)
+        wrong = np.where(support, dual < 0, product(dual) < 1 - 1e-13)
         count = int(wrong.sum())
         if count == 0:
             return dual

@@ -18,7 +18,7 @@ from ..theory import (
     Trajectory,
 )
 from . import kernels
-from .gram import DenseGram, Features
+from .gram import DenseGram, DiagonalPlusPlane
 from .half import Half, Problem
 from .max_margin import is_regular, max_margin
 from .memory import require
@@ -137,9 +137,12 @@ def gradient_flow(
 
 def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
     """Whether every objective's examples can be separated."""
-    if not isinstance(sample.gram, Features):
+    gram = sample.gram
+    if isinstance(gram, DiagonalPlusPlane) and gram.square > 0:
+        return True
+    if isinstance(gram, DenseGram):
         require(24.0 * sample.n**2, f"the flow of {sample.n} examples", "lower n")
-        if is_regular(sample.gram.matrix()):
+        if is_regular(gram.matrix()):
             return True
     try:
         for each in objectives:
@@ -183,8 +186,7 @@ def _dual_flow(
                 raise _TooStiffError
             return speeds(np.exp(log_time), state.reshape(shape)).ravel()
 
-        along = (rate @ sample.plane) @ sample.plane.T
-        first = _first_time(scale * (along + sample.gram.memory_product(rate.T).T))
+        first = _first_time(scale * sample.gram.product(rate.T).T)
         size = first * float(rate.max())
         try:
             states = integrate(speed, np.zeros(rate.size), grid, first, size, tolerance)
@@ -207,8 +209,7 @@ def _speeds(
     shift, scale, rate = methods
 
     def plainly(factor: float, dual: Array) -> Array:
-        along = (dual @ plane) @ plane.T
-        margins = start.margins + along + gram.memory_product(dual.T).T
+        margins = start.margins + gram.product(dual.T).T
         return np.asarray(factor * rate * expit(-scale * margins - shift))
 
     if not isinstance(gram, DenseGram):

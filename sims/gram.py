@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
 from .blas import square, symmetric_times, times
 
@@ -67,6 +67,63 @@ class Gram(ABC):
         >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).memory_factor()
         array([[2.]])
         """
+
+    @property
+    @abstractmethod
+    def memory_squares(self) -> Array:
+        """‖ε_i‖² of every example, the diagonal of E Eᵀ.
+
+        Examples
+        --------
+        >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).memory_squares
+        array([4.])
+        """
+
+    @property
+    def squares(self) -> Array:
+        """‖z_i‖² of every example, the diagonal of G.
+
+        Examples
+        --------
+        >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).squares
+        array([6.])
+        """
+        return np.asarray(self.memory_squares + np.einsum("ij,ij->i", self.plane, self.plane))
+
+    def product(self, dual: Array) -> Array:
+        """G·A of dual weights A (n, k) or (n,).
+
+        Examples
+        --------
+        >>> DiagonalPlusPlane(np.ones((1, 2)), 3.0).product(np.ones(1))
+        array([5.])
+        """
+        return np.asarray(self.plane @ (self.plane.T @ dual) + self.memory_product(dual))
+
+    def memory_norm(self, dual: Array) -> float:
+        """‖w_ε‖ of dual weights (n,).
+
+        Examples
+        --------
+        >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).memory_norm(np.ones(1))
+        2.0
+        """
+        return float(np.sqrt(max(float(dual @ self.memory_product(dual)), 0.0)))
+
+    def solve(self, target: Array) -> Array:
+        """G⁻¹·target.
+
+        Raises
+        ------
+        LinAlgError
+            G is singular.
+
+        Examples
+        --------
+        >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).solve(np.ones(1))
+        array([0.16666667])
+        """
+        return np.asarray(cho_solve(cho_factor(self.matrix(), lower=True), target))
 
     def matrix(self) -> Array:
         """G as an array (n, n).
@@ -138,6 +195,11 @@ class Features(Gram):
         return self.memory
 
     @property
+    def memory_squares(self) -> Array:
+        """‖ε_i‖²."""
+        return np.asarray(np.einsum("ij,ij->i", self.memory, self.memory))
+
+    @property
     def rank(self) -> int:
         """The number of examples or of features, if that is less."""
         return min(len(self.plane), int(self.memory.shape[1]) + 2)
@@ -178,6 +240,11 @@ class DenseGram(Gram):
     def memory_matrix(self) -> Array:
         """E Eᵀ."""
         return self.memory
+
+    @property
+    def memory_squares(self) -> Array:
+        """‖ε_i‖²."""
+        return np.asarray(self.memory.diagonal())
 
     def memory_factor(self) -> Array:
         """L, by eigendecomposition where it was not given."""
@@ -230,6 +297,19 @@ class DiagonalPlusPlane(Gram):
     def memory_matrix(self) -> Array:
         """s²·I."""
         return self.square * np.eye(len(self.plane))
+
+    @property
+    def memory_squares(self) -> Array:
+        """s² for every example."""
+        return np.full(len(self.plane), self.square)
+
+    def solve(self, target: Array) -> Array:
+        """G⁻¹·target by the plane's 2 × 2 system (Woodbury)."""
+        if self.square == 0:
+            raise LinAlgError("without memory features the examples depend on one another")
+        plane = self.plane
+        small = self.square * np.eye(2) + plane.T @ plane
+        return np.asarray((target - plane @ np.linalg.solve(small, plane.T @ target)) / self.square)
 
     def memory_factor(self) -> Array:
         """s·I."""

@@ -9,8 +9,15 @@ from numpy.typing import NDArray
 
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
 from .blas import symmetric_times
-from .exchange import exchange_blocks, exchange_singly, part, regular_factor, soft_support
-from .gram import Gram
+from .exchange import (
+    exchange_blocks,
+    exchange_orthogonal,
+    exchange_singly,
+    part,
+    regular_factor,
+    soft_support,
+)
+from .gram import DiagonalPlusPlane, Gram
 from .memory import require
 from .sample import Sample
 from .threads import modest_blas
@@ -67,41 +74,41 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
     (1.0, True)
     """
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
-    require(24.0 * sample.n**2, f"the max margin of {sample.n} examples", "lower n")
-    operator = sample.gram
-    with modest_blas(float(sample.n) ** 3):
-        return _max_margin(sample, operator, weight, scale)
+    gram = sample.gram
+    orthogonal = isinstance(gram, DiagonalPlusPlane) and gram.square > 0
+    if not orthogonal:
+        require(24.0 * sample.n**2, f"the max margin of {sample.n} examples", "lower n")
+    with modest_blas(0.0 if orthogonal else float(sample.n) ** 3):
+        return _max_margin(gram, weight, scale)
 
 
-def _max_margin(sample: Sample, operator: Gram, weight: Array, scale: Array) -> Solution:
-    gram = operator.matrix()
+def _max_margin(gram: Gram, weight: Array, scale: Array) -> Solution:
     kept = np.flatnonzero(weight > 0)
-    empty = kept[gram.diagonal()[kept] <= 0]
+    empty = kept[gram.squares[kept] <= 0]
     if empty.size:
         raise NotSeparableError(
             f"example {empty[0]} is the zero vector: no weights give it a positive margin. "
             "Remove it.",
             evidence=0.0,
         )
-    dual = np.zeros(sample.n)
-    dual[kept] = scale[kept] * _solve(operator, gram, kept, scale[kept])
-    margins = symmetric_times(gram, dual)
+    dual = np.zeros(len(weight))
+    dual[kept] = scale[kept] * _solve(gram, kept, scale[kept])
+    margins = gram.product(dual)
     residual = _residual(scale[kept] * margins[kept], dual[kept] / scale[kept])
     if residual > CERTIFIED:
         # Margins of large dual weights carry their rounding: no certificate is tighter than that.
-        rounding = float(np.max(scale * (np.abs(gram) @ dual))) * np.finfo(float).eps
+        rounding = float((scale * _absolute_product(gram, dual)).max()) * np.finfo(float).eps
         if not residual <= min(8 * rounding, _LOOSEST):
             raise PitfallsError(
                 f"the max margin reached a KKT residual of {residual:.1e} only: these data are "
                 "barely separable in double precision. Remove near-duplicates, or rescale the "
                 "features."
             )
-    core, spurious = dual @ sample.plane
-    memory = float(dual @ operator.memory_product(dual))
+    core, spurious = dual @ gram.plane
     return Solution(
         core=float(core),
         spurious=float(spurious),
-        memory=float(np.sqrt(max(memory, 0.0))),
+        memory=gram.memory_norm(dual),
         dual=dual,
         margins=margins,
         support=float((dual > 0).mean()),
@@ -109,8 +116,18 @@ def _max_margin(sample: Sample, operator: Gram, weight: Array, scale: Array) -> 
     )
 
 
-def _solve(source: Gram, gram: Array, kept: NDArray[np.int64], scale: Array) -> Array:
+def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
     """α ≥ 0 of the examples that count, scaled to the margin 1: in blocks, or else one by one."""
+    if isinstance(source, DiagonalPlusPlane) and source.square > 0:
+        plane, own = scale[:, None] * source.plane[kept], source.square * scale**2
+        found = exchange_orthogonal(plane, own)
+        if found is not None:
+            margins = plane @ (found @ plane) + own * found
+            if _residual(margins, found) <= CERTIFIED:
+                return found
+        # Memory features so faint that their small system loses all digits.
+        require(24.0 * len(plane) ** 2, f"the max margin of {len(plane)} examples", "lower n")
+    gram = source.matrix()
     if len(kept) < len(gram) or (scale != 1).any():
         gram = part(gram, kept)
         gram *= scale
@@ -126,6 +143,13 @@ def _solve(source: Gram, gram: Array, kept: NDArray[np.int64], scale: Array) -> 
     rows = source.coordinates()[kept]
     rows *= scale[:, None]
     return exchange_singly(rows)
+
+
+def _absolute_product(gram: Gram, dual: Array) -> Array:
+    """|G|·α, entry by entry."""
+    if isinstance(gram, DiagonalPlusPlane):
+        return DiagonalPlusPlane(np.abs(gram.plane), gram.square).product(dual)
+    return np.asarray(np.abs(gram.matrix()) @ dual)
 
 
 def _residual(margins: Array, dual: Array) -> float:

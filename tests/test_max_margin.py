@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.sims import Sample, draw, max_margin
+from pitfalls.sims import DenseGram, Sample, draw, max_margin
 from pitfalls.sims.exchange import _Span, exchange_blocks, exchange_singly, soft_support
 from pitfalls.sims.max_margin import is_regular
 from pitfalls.theory import (
@@ -13,6 +13,7 @@ from pitfalls.theory import (
     PitfallsError,
     Setting,
     SettingError,
+    orthogonal,
     proportional,
 )
 from samples import (
@@ -427,3 +428,23 @@ def test_weights_all_zero_are_refused():
     sample = draw(WIDE, 0)
     with pytest.raises(SettingError, match="positive for at least one example"):
         max_margin(sample, Objective(weight={1: 0.0, 0: 0.0, 2: 1.0}))
+
+
+@given(st.data())
+def test_the_orthogonal_limit_is_solved_as_its_matrix_is(data):
+    sample = data.draw(model_samples(kinds=("orthogonal",)))
+    assume(sample.gram.square > 0)
+    objective = data.draw(objectives(sample))
+    dense = DenseGram(sample.plane, sample.gram.memory_matrix())
+    other = Sample(sample.plane, sample.labels, sample.groups, dense)
+    one, two = max_margin(sample, objective), max_margin(other, objective)
+    assert difference(one.coordinates, two.coordinates) < 1e-9
+    assert difference(one.dual, two.dual) < 1e-7
+
+
+def test_the_orthogonal_limit_of_a_million_examples_takes_no_matrix():
+    setting = Setting(10**6, 10**9, 0.9, 5.0, 0.02, core_noise=0.12, spurious_noise=0.12)
+    solution = max_margin(draw(setting, 0, kind="orthogonal"))
+    expected = orthogonal.max_margin(setting)
+    assert solution.kkt_residual < 1e-10
+    assert (np.abs(solution.coordinates - expected.coordinates) < 3e-3).all()

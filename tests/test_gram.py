@@ -1,0 +1,57 @@
+"""Gram operators: one data set, three ways to compute the same products."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pitfalls.sims import DenseGram, DiagonalPlusPlane, Features
+from samples import difference, model_samples
+from scipy.linalg import LinAlgError
+
+
+@given(st.data())
+def test_every_operation_is_that_of_the_explicit_features(data):
+    sample = data.draw(model_samples())
+    gram = sample.gram
+    z = np.hstack((sample.plane, gram.memory_factor()))
+    explicit = z @ z.T
+    dual = np.random.default_rng(data.draw(st.integers(0, 99))).normal(size=(sample.n, 3))
+    size = np.abs(explicit).max() + 1e-300
+    assert np.abs(gram.matrix() - explicit).max() < 1e-13 * size
+    assert np.abs(gram.product(dual) - explicit @ dual).max() < 1e-11 * size
+    assert np.abs(gram.product(dual[:, 0]) - explicit @ dual[:, 0]).max() < 1e-11 * size
+    assert np.abs(gram.squares - explicit.diagonal()).max() < 1e-13 * size
+    assert np.abs(gram.memory_squares - (z[:, 2:] ** 2).sum(axis=1)).max() < 1e-13 * size
+    norm = np.linalg.norm(z[:, 2:].T @ dual[:, 0])
+    assert abs(gram.memory_norm(dual[:, 0]) - norm) <= 1e-6 * np.sqrt(size)
+    rows = gram.coordinates()
+    assert np.abs(rows @ rows.T - explicit).max() < 1e-7 * size
+
+
+@pytest.mark.parametrize("kind", ["features", "dense", "orthogonal"])
+def test_a_solve_undoes_a_product(kind):
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(7, 2))
+    memory = rng.normal(size=(7, 9))
+    gram = {
+        "features": Features(plane, memory),
+        "dense": DenseGram(plane, memory @ memory.T),
+        "orthogonal": DiagonalPlusPlane(plane, 2.5),
+    }[kind]
+    dual = rng.normal(size=7)
+    assert difference(gram.solve(gram.product(dual)), dual) < 1e-12
+    assert difference(gram.solve(gram.product(np.ones((7, 2)))), np.ones((7, 2))) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "gram",
+    [
+        Features(np.ones((3, 2)), np.zeros((3, 1))),
+        DenseGram(np.zeros((3, 2)), np.zeros((3, 3))),
+        DiagonalPlusPlane(np.ones((3, 2)), 0.0),
+    ],
+    ids=["features", "dense", "orthogonal"],
+)
+def test_dependent_examples_cannot_be_solved(gram):
+    with pytest.raises(LinAlgError):
+        gram.solve(np.ones(3))
