@@ -24,6 +24,7 @@ Update: TypeAlias = Callable[[int, int, str], None]
 
 # Numbers in each vector whose reading is timed, and rows of the matrices that are multiplied.
 _CEILING = (25_000_000, 2000)
+_PAUSE = 0.2
 _PEERS = ("numpy", "scipy", "numba", "torch", "jax", "scikit-learn", "cvxpy", "osqp", "clarabel")
 
 
@@ -137,7 +138,7 @@ def alternate(
     differences: dict[str, float] | None = None,
     notes: dict[str, str] | None = None,
 ) -> list[Row]:
-    """Time programs in turn, after one round that is not counted.
+    """Time programs in turn, each on an idle machine, after one round that is not counted.
 
     Examples
     --------
@@ -156,6 +157,8 @@ def alternate(
             if turn > min(rounds, each.most or rounds):
                 continue
             progress(done, total, each.name)
+            # Threads of the last program's libraries wait busily for some 0.1 s.
+            time.sleep(_PAUSE)
             begin = time.perf_counter()
             each.run()
             taken = time.perf_counter() - begin

@@ -35,6 +35,7 @@ def small(monkeypatch):
     monkeypatch.setattr(scaling, "SIZES", (20, 40, 80))
     monkeypatch.setattr(scaling, "LEAST_FITTED", 20)
     monkeypatch.setattr(harness, "_CEILING", (1000, 10))
+    monkeypatch.setattr(harness, "_PAUSE", 0.0)
     monkeypatch.setattr(peers, "available", lambda module: False)
 
 
