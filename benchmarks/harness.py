@@ -25,6 +25,8 @@ Update: TypeAlias = Callable[[int, int, str], None]
 # Numbers in each vector whose reading is timed, and rows of the matrices that are multiplied.
 _CEILING = (25_000_000, 2000)
 _PAUSE = 0.2
+# A program that takes less is run once more before it is timed, to be as warm as the long ones.
+_SHORT = 0.5
 _PEERS = ("numpy", "scipy", "numba", "torch", "jax", "scikit-learn", "cvxpy", "osqp", "clarabel")
 
 
@@ -138,7 +140,7 @@ def alternate(
     differences: dict[str, float] | None = None,
     notes: dict[str, str] | None = None,
 ) -> list[Row]:
-    """Time programs in turn, each on an idle machine, after one round that is not counted.
+    """Time programs in turn, each warm and on an idle machine, after a round that is not counted.
 
     Examples
     --------
@@ -152,6 +154,7 @@ def alternate(
     seconds: dict[str, list[float]] = {each.name: [] for each in programs}
     total = sum(1 + min(rounds, each.most or rounds) for each in programs)
     done = 0
+    taken: dict[str, float] = {}
     for turn in range(rounds + 1):
         for each in programs:
             if turn > min(rounds, each.most or rounds):
@@ -159,12 +162,14 @@ def alternate(
             progress(done, total, each.name)
             # Threads of the last program's libraries wait busily for some 0.1 s.
             time.sleep(_PAUSE)
+            if turn > 0 and taken[each.name] < _SHORT:
+                each.run()
             begin = time.perf_counter()
             each.run()
-            taken = time.perf_counter() - begin
+            taken[each.name] = time.perf_counter() - begin
             done += 1
             if turn > 0:
-                seconds[each.name].append(each.work * taken)
+                seconds[each.name].append(each.work * taken[each.name])
     base = statistics.median(seconds[programs[0].name])
     rows = []
     for each in programs:
