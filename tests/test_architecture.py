@@ -33,8 +33,11 @@ PUBLIC = {
         "Asymptote",
         "asymptote",
         "critical_memory",
+        "crossing_times",
+        "curing_scale",
         "first_step",
         "flow",
+        "log_crossing_time",
         "max_margin",
     },
     "pitfalls.theory.proportional": {
