@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..theory import SettingError
 from . import kernels
 from .memory import require
 from .threads import cores
@@ -101,6 +102,8 @@ class Half:
 
     Raises
     ------
+    SettingError
+        An illegal number of threads.
     ResourceError
         The packed half does not fit in memory.
 
@@ -120,6 +123,10 @@ class Half:
         single: bool = False,
         threads: int | None = None,
     ) -> None:
+        if threads is not None and (
+            isinstance(threads, bool) or not isinstance(threads, int) or threads < 1
+        ):
+            raise SettingError("threads", threads, "an integer ≥ 1, or None for all cores")
         n = len(matrix)
         where, bounds = kernels.layout(n)
         parts = len(bounds) - 1

@@ -417,6 +417,7 @@ LEGAL = {"objective": Objective.erm(), "learning_rate": 0.1, "steps": 4}
         ("initial", [1.0, np.nan, 1.0], "finite"),
         ("initial", [1.0, np.inf, 1.0], "finite"),
         ("objective", [], "at least one"),
+        *[("threads", bad, "an integer ≥ 1") for bad in (0, -1, 1.5, "two", True)],
     ],
 )
 def test_illegal_arguments_are_named_with_their_range(argument, value, words):
