@@ -36,13 +36,13 @@ def test_overlapping_holders_restore_only_at_the_end(two_threads):
             inside.set()
             leave.wait(10)
 
+    thread = threading.Thread(target=hold)
+    thread.start()
+    inside.wait(10)
     with one_blas_thread():
-        thread = threading.Thread(target=hold)
-        thread.start()
-        inside.wait(10)
-    assert blas_threads() == {1}
-    leave.set()
-    thread.join()
+        leave.set()
+        thread.join()
+        assert blas_threads() == {1}
     assert blas_threads() == {2}
 
 
