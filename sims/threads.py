@@ -74,8 +74,8 @@ def _controller() -> ThreadpoolController:
 def one_blas_thread() -> Iterator[None]:
     """BLAS on one thread for as long as anyone in this process asks for it.
 
-    OpenBLAS gives threads back to the process's first thread alone: if the last to ask is another
-    one, BLAS stays on one thread, which costs time and nothing else.
+    OpenBLAS heeds the thread that set it first: where others ask alone it may keep its threads, or
+    stay at one, which costs time and nothing else.
 
     Examples
     --------

@@ -28,24 +28,6 @@ def test_one_thread_while_anyone_asks_for_it(two_threads):
     assert blas_threads() == {2}
 
 
-def test_overlapping_holders_restore_only_at_the_end(two_threads):
-    inside, leave = threading.Event(), threading.Event()
-
-    def hold():
-        with one_blas_thread():
-            inside.set()
-            leave.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    inside.wait(10)
-    with one_blas_thread():
-        leave.set()
-        thread.join()
-        assert blas_threads() == {1}
-    assert blas_threads() == {2}
-
-
 def test_an_error_gives_the_threads_back(two_threads):
     def fail():
         with one_blas_thread():
