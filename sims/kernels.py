@@ -11,6 +11,7 @@ loses its core delays the others by no more than the piece it holds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,9 @@ FLAGS = 16
 _LINE = 8
 _SPINS = 2000
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_yield: Any = types.ExternalFunction("sched_yield", types.int32())
+_yield: Any = types.ExternalFunction(
+    "SwitchToThread" if os.name == "nt" else "sched_yield", types.int32()
+)
 # Untyped in numba.
 _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 _make_array: Any = arrayobj.make_array
