@@ -3,7 +3,7 @@
 Not imported by `pitfalls.theory`, which stays light: say ``from pitfalls.theory import symbolic``.
 """
 
-from .catalogue import Derivation, derivations, holds, identities, latex, limits
+from .catalogue import Derivation, derivations, latex, limits
 from .flow import (
     Asymptote,
     acceleration,
@@ -24,6 +24,7 @@ from .margin import (
     subsampled,
 )
 from .primal import Weights, gram, max_margin, stationarity
+from .proofs import holds, identities
 from .symbols import (
     Cells,
     core_noise,

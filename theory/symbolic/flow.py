@@ -277,13 +277,11 @@ def ridge_dual(cells: Cells) -> tuple[Any, ...]:
     >>> ridge_dual(erm())[0].subs({w: 0 for w in primal(erm())})
     1/(2*lambda)
     """
-    unknowns = primal(cells)
-    pull = [speed - strength * w for speed, w in zip(velocity(cells), unknowns, strict=True)]
-    # The velocity's own w stays on the right: it is the left λ·w that is solved for.
-    held = sp.symbols(f"held1:{len(unknowns) + 1}")
-    values = []
-    for w, h, total in zip(unknowns, held, pull, strict=True):
-        split = total + strength * w - strength * h
-        (value,) = sp.linsolve([split], [h])
-        values.append(value[0])
-    return tuple(sp.simplify(n * x) for x in values[3:])
+    own, e = primal(cells)[3:], sp.Symbol("e", positive=True)
+    rows = zip(own, velocity(cells)[3:], cells.scale, margins(cells), cells.shift, strict=True)
+    duals = []
+    for x, speed, scale, margin, shift in rows:
+        # Stationary: −∇ℓ = λw, in the coordinate x of an example's own features.
+        (value,) = sp.solve(speed.subs(sp.exp(-scale * margin - shift), 1 / e) - strength * x, x)
+        duals.append(sp.factor(n * value).subs(e, sp.exp(scale * margin + shift)))
+    return tuple(duals)

@@ -1,0 +1,275 @@
+"""Identities among the derived closed forms and their stated values, reduced to zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+from .flow import acceleration, asymptote, decoupled_margin, first_step, ridge_dual, velocity
+from .influence import held_out_margin, leave_one_out, self_influence
+from .margin import (
+    critical_memory,
+    curing_ratio,
+    noisy_critical_memory,
+    noisy_max_margin,
+    subsampled,
+)
+from .primal import gram, margins, max_margin, primal
+from .symbols import (
+    core_noise,
+    erm,
+    four_cells,
+    gamma,
+    general,
+    kappa,
+    label_noise,
+    logit_shifting,
+    n,
+    reweighting,
+    rho,
+    scale_maj,
+    scale_min,
+    spurious_noise,
+    strength,
+    time,
+)
+
+__all__ = ["holds", "identities"]
+
+_METHODS = {"ERM": erm, "reweighting": reweighting, "logit shifting": logit_shifting}
+
+
+def _margin_identities() -> dict[str, Any]:
+    total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
+    limit, scaled, flipped = max_margin(erm()), max_margin(general()), max_margin(four_cells())
+    c_maj, c_min = general().target
+    left, odd = 1 - 2 * label_noise, 2 * rho - 1
+    excess = gamma**2 * odd - 1
+    critical = 4 * gamma**2 * rho * (1 - rho) / excess
+    spread = 4 * rho * (1 - rho) + spurious_noise**2 - odd * core_noise**2
+    own = (1 - rho) * (1 + gamma**2) + kappa, rho * (1 + gamma**2) + kappa
+    halved = max_margin(erm().subs([(rho, sp.Rational(1, 2))]))
+    shrunk = [
+        (1 - left * sign * (1 - kappa * alpha)) / kappa
+        for sign, alpha in ((1, limit.dual[0]), (1, limit.dual[1]))
+    ]
+
+    def energy(cells: Any) -> Any:
+        found = max_margin(cells)
+        rows = zip(cells.shares, found.dual, cells.target, strict=True)
+        return sum(share * alpha * c for share, alpha, c in rows) - found.norm_squared
+
+    return {
+        "P3: D": sp.fraction(limit.core)[1] - total,
+        "P3: α_maj": limit.dual[0] - (2 * gamma**2 * (1 - rho) + kappa) / total,
+        "P3: α_min": limit.dual[1] - (2 * gamma**2 * rho + kappa) / total,
+        "P3: w_y": limit.core - (4 * gamma**2 * rho * (1 - rho) + kappa) / total,
+        "P3: w_a": limit.spurious - gamma * kappa * odd / total,
+        "P3: ‖w_ε‖²": limit.memory_squared
+        - kappa * (rho * limit.dual[0] ** 2 + (1 - rho) * limit.dual[1] ** 2),
+        "P3: α_maj at any scale": scaled.dual[0]
+        - (own[0] * c_maj - (1 - rho) * (1 - gamma**2) * c_min) / total,
+        "P3: α_min at any scale": scaled.dual[1]
+        - (own[1] * c_min - rho * (1 - gamma**2) * c_maj) / total,
+        "P3: flips shrink w_y": flipped.core - left * limit.core,
+        "P3: flips shrink w_a": flipped.spurious - left * limit.spurious,
+        "P3: α_maj under flips": flipped.dual[0] - shrunk[0],
+        "P3: α_min under flips": flipped.dual[1] - shrunk[1],
+        "P3: an example and its flip": flipped.dual[0] + flipped.dual[2] - 2 / kappa,
+        "P4: minority margin": limit.minority_margin - excess * (critical - kappa) / total,
+        "P4: κ*": critical_memory() - critical,
+        "P4: κ* of the interpolator": noisy_critical_memory() - gamma**2 * spread / excess,
+        "P4: interpolator without noise, w_y": noisy_max_margin().core.subs(
+            {core_noise: 0, spurious_noise: 0}
+        )
+        - limit.core,
+        "P10: memorisation ratio": limit.dual[1] / limit.dual[0]
+        - (2 * gamma**2 * rho + kappa) / (2 * gamma**2 * (1 - rho) + kappa),
+        "P13: curing ratio": curing_ratio() - (2 + kappa / (1 - rho)) / (2 + kappa / rho),
+        "P13: cured w_a": scaled.spurious.subs(scale_maj, curing_ratio() * scale_min),
+        "P14: Σ α/Δ = ‖w‖², any scale": energy(general()),
+        "P14: Σ α/Δ = ‖w‖², label noise": energy(four_cells()),
+        "P14: Σ α/Δ = ‖w‖², any scale and label noise": energy(four_cells(scaled=True)),
+        "P14: w_y = ‖w‖²": limit.core - limit.norm_squared,
+        "P14: w_y = Σ α": scaled.core - rho * scaled.dual[0] - (1 - rho) * scaled.dual[1],
+        "P14: subsampled w_a": subsampled().spurious,
+        "P14: subsampled κ′ = κ/(2(1−ρ))": subsampled().core
+        - halved.core.subs(kappa, kappa / (2 * (1 - rho))),
+    }
+
+
+def _flow_identities() -> dict[str, Any]:
+    cells = general()
+    system, speed, unknowns = gram(cells), velocity(cells), primal(cells)
+    rates = [n * x for x in speed[3:]]
+    pushes = [
+        q * delta / (1 + sp.exp(delta * m + s))
+        for q, delta, m, s in zip(
+            cells.weight, cells.scale, margins(cells), cells.shift, strict=True
+        )
+    ]
+    moving = [
+        sum(sp.diff(m, w) * v for w, v in zip(unknowns, speed, strict=True)) for m in margins(cells)
+    ]
+    law, limit = asymptote(cells), max_margin(cells)
+    weight = tuple(q * sp.exp(-s) for q, s in zip(cells.weight, cells.shift, strict=True))
+    as_weight = replace(cells, weight=weight, shift=(sp.S.Zero, sp.S.Zero))
+    alone = asymptote(as_weight)
+    late_loss = sum(
+        p * q * sp.exp(-delta * h - s)
+        for p, q, delta, h, s in zip(
+            cells.shares, cells.weight, cells.scale, law.height, cells.shift, strict=True
+        )
+    )
+    return {
+        **{f"P1: α̇, cell {g + 1}": rates[g] - pushes[g] for g in (0, 1)},
+        **{
+            f"P5: ṁ = K α̇, cell {g + 1}": moving[g] - sum(system[g, h] * pushes[h] for h in (0, 1))
+            for g in (0, 1)
+        },
+        **{f"P5: margin at γ = 1, cell {g + 1}": _decoupled_residual(g) for g in (0, 1)},
+        **{f"P6: slope, cell {g + 1}": law.slope.dual[g] - limit.dual[g] for g in (0, 1)},
+        "P6: slope, w_y": law.slope.core - limit.core,
+        "P6: slope, w_a": law.slope.spurious - limit.spurious,
+        **{
+            f"P6: a shift is the weight e^(−s), cell {g + 1}": law.intercept.dual[g]
+            - alone.intercept.dual[g]
+            for g in (0, 1)
+        },
+        "P6: t·ℓ → ‖ŵ‖²": late_loss - limit.norm_squared,
+        **_ridge_identities(),
+    }
+
+
+def _decoupled_residual(cell: int) -> Any:
+    """ż − k·q·Δ²·sigmoid(−z) of the implicit solution, W and e^c eliminated by W·e^W = e^c."""
+    one = general().subs(gamma, 1)
+    q, shift, scale = one.weight[cell], one.shift[cell], one.scale[cell]
+    z = scale * decoupled_margin(general(), cell, time) + shift
+    (lambert,) = z.atoms(sp.LambertW)
+    w = sp.Symbol("W", positive=True)
+    rise = sp.diff(z, time).subs(lambert, w)
+    speed = gram(one)[cell, cell] * q * scale**2
+    # z = log W, as W·e^W = e^c; so e^z is W.
+    return rise - speed / (1 + w)
+
+
+def _ridge_identities() -> dict[str, Any]:
+    cells = general()
+    zero = dict.fromkeys(primal(cells), 0)
+    start = first_step(cells)
+    late, alpha, beta = sp.symbols("tau alpha beta", positive=True)
+    # λα = α̇ at λ = e^(−τ)/τ and α = α̂τ + β, against α̇ = α̂e^(−τ) of the flow at t = e^τ.
+    ratio = (sp.exp(-late) / late) * (alpha * late + beta) / (alpha * sp.exp(-late))
+    return {
+        **{
+            f"P11: fixed point, cell {g + 1}": strength * dual - n * velocity(cells)[3 + g]
+            for g, dual in enumerate(ridge_dual(cells))
+        },
+        **{
+            f"P11: λα at λ → ∞, cell {g + 1}": strength * dual.subs(zero) - start.dual[g]
+            for g, dual in enumerate(ridge_dual(cells))
+        },
+        "P11: λ → 0 is the flow at t = e^W(1/λ)": sp.limit(sp.cancel(ratio), late, sp.oo) - 1,
+    }
+
+
+def _time_identities() -> dict[str, Any]:
+    total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
+    odd = 2 * rho - 1
+    excess = gamma**2 * odd - 1
+    found: dict[str, Any] = {
+        "P7: ERM's minority starts at 1 − γ²(2ρ−1)": 2 * first_step(erm()).minority_margin + excess,
+        "P7: reweighting starts without w_a": first_step(reweighting()).spurious,
+        "P7: the shift starts without w_a": first_step(logit_shifting()).spurious,
+        "P7: ẅ_a of reweighting": acceleration(reweighting()).spurious
+        - gamma * kappa * odd / (32 * rho * (1 - rho)),
+        "P7: ẅ_a of the shift": acceleration(logit_shifting()).spurious
+        + 2 * gamma * rho**2 * (1 - rho) ** 2 * odd,
+    }
+    lines = {}
+    for name, method in _METHODS.items():
+        cells = method()
+        law = asymptote(cells)
+        l_maj, l_min = (
+            sp.log(q / alpha) - s
+            for q, alpha, s in zip(cells.weight, max_margin(cells).dual, cells.shift, strict=True)
+        )
+        bracket = (rho * (1 + gamma**2) + kappa) * l_min + rho * (gamma**2 - 1) * l_maj
+        lines[name] = law.intercept.minority_margin
+        found[f"P8: a, {name}"] = (
+            law.slope.minority_margin - excess * (critical_memory() - kappa) / total
+        )
+        found[f"P8: b, {name}"] = lines[name] - (l_min - kappa * bracket / total)
+    middle = lines["ERM"] + lines["logit shifting"] - 2 * lines["reweighting"]
+    slope = max_margin(erm()).minority_margin
+    found["P8: b of reweighting is midway, up to a·log 4ρ(1−ρ)"] = middle - slope * sp.log(
+        4 * rho * (1 - rho)
+    )
+    return found
+
+
+def _influence_identities() -> dict[str, Any]:
+    dual = max_margin(erm()).dual
+    return {
+        "P10: leave one out, three points": leave_one_out(3),
+        **{
+            f"P10: held-out margin, cell {g + 1}": held_out_margin(g) - (1 - self_influence(g))
+            for g in (0, 1)
+        },
+        **{
+            f"P10: self-influence → κα, cell {g + 1}": sp.limit(self_influence(g), n, sp.oo)
+            - kappa * dual[g]
+            for g in (0, 1)
+        },
+    }
+
+
+@cache
+def identities() -> dict[str, Any]:
+    """Expressions that must be zero, by name: `holds` says whether SymPy reduces each to 0.
+
+    Examples
+    --------
+    >>> holds(identities()["P4: minority margin"])
+    True
+    """
+    return {
+        **_margin_identities(),
+        **_flow_identities(),
+        **_time_identities(),
+        **_influence_identities(),
+    }
+
+
+def holds(expression: Any) -> bool:
+    """Whether an expression is exactly 0 for all legal values of its symbols.
+
+    Logarithms are split into those of their factors (all are of positive numbers) and collected;
+    what they multiply is cancelled as a rational function.
+
+    Examples
+    --------
+    >>> holds((rho + kappa) ** 2 - rho**2 - 2 * rho * kappa - kappa**2)
+    True
+    >>> holds(rho - sp.Rational(101, 100) * rho)
+    False
+    """
+    plain = sp.sympify(expression).replace(sp.log, _log)
+    return bool(sp.cancel(sp.together(plain)) == 0)
+
+
+def _log(positive: Any) -> Any:
+    """The logarithm of a positive number as a sum over its factors, each with a sign of its own."""
+    total = sp.S.Zero
+    for sign, part in zip((1, -1), sp.fraction(sp.cancel(sp.together(positive))), strict=True):
+        number, factors = sp.factor_list(part)
+        total += sign * sp.expand_log(sp.log(abs(number)))
+        for factor, power in factors:
+            # log|f|: a product is positive whatever the signs of the pairs in it.
+            negative = factor.could_extract_minus_sign()
+            total += sign * power * sp.log(-factor if negative else factor)
+    return total
