@@ -204,7 +204,7 @@ def latex(name: str) -> str:
 
 @cache
 def limits() -> dict[str, Any]:
-    """Limits of the closed forms: κ → 0, κ → ∞, γ → ∞, ρ → 1, n → ∞, and at κ*.
+    """Limits of the closed forms: κ → 0, κ → ∞, γ → ∞, ρ → 1 and n → ∞.
 
     Examples
     --------
