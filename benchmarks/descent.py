@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..sims import Sample, draw, gradient_descent
 from ..sims.half import Half
+from ..studies.train import OBJECTIVES
 from ..theory import Objective, Setting
 from . import peers
 from .harness import Program, Report, Update, alternate
@@ -42,11 +43,7 @@ def _ours(count: int, single: bool) -> Callable[[], None]:
 
 
 def _objectives() -> list[Objective]:
-    return [
-        Objective.erm(),
-        Objective.reweighting(FIGURE_1),
-        Objective.logit_shifting(FIGURE_1),
-    ]
+    return [make(FIGURE_1) for make in OBJECTIVES.values()]
 
 
 def _differences(programs: dict[str, Callable[[peers.Data], Array]]) -> dict[str, float]:

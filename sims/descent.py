@@ -87,7 +87,7 @@ def gradient_descent(
         Keep every example's dual weight and margin at the recorded steps (16·n bytes each).
     single : bool
         Keep and multiply a dense Gram matrix in single precision: half the memory traffic, and
-        weights off by about 1e-6 of their size (its rounding, 6e-8 an entry, averages out).
+        weights off by less than 1e-6 of their size (its rounding, 6e-8 an entry, averages out).
     threads : int, optional
         Of this one run: all cores by default, and one inside `replicate`. The bytes are the same.
 

@@ -137,9 +137,9 @@ class Half:
         blocks = np.empty((len(where), kernels.BLOCK, kernels.BLOCK), dtype=kind)
         kernels.pack(matrix, where, blocks)
         pieces = parts + -(-n // kernels.CHUNK)
-        sync = np.zeros(kernels.FLAGS + 8 * pieces, dtype=np.int64)
+        sync = np.zeros(kernels.FLAGS + kernels.LINE * pieces, dtype=np.int64)
         # Phases of the products are odd, of the examples even: each flag holds its last one.
-        sync[kernels.FLAGS : kernels.FLAGS + 8 * parts] = -1
+        sync[kernels.FLAGS : kernels.FLAGS + kernels.LINE * parts] = -1
         x = np.zeros((columns, padded), dtype=kind)
         partial = np.zeros((parts, columns, padded), dtype=kind)
         state = state_of(problem or Problem.of_zeros(n, columns))

@@ -27,6 +27,7 @@ __all__ = [
     "BLOCK",
     "CHUNK",
     "FLAGS",
+    "LINE",
     "advance",
     "descend",
     "layout",
@@ -40,7 +41,7 @@ BLOCK = 128
 CHUNK = 256
 # Where the flags of pieces begin: a cache line each, after the phase's number and the pieces done.
 FLAGS = 16
-_LINE = 8
+LINE = 8
 _SPINS = 2000
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _yield: Any = types.ExternalFunction(
@@ -232,7 +233,7 @@ def _share(job: Any, number: int, thread: int, threads: int) -> None:
     """
     sync, bounds, examples, dual = job[0], job[4], number % 2 == 0, job[7][0]
     pieces = -(-dual.shape[1] // CHUNK) if examples else len(bounds) - 1
-    flags = FLAGS + (_LINE * (len(bounds) - 1) if examples else 0)
+    flags = FLAGS + (LINE * (len(bounds) - 1) if examples else 0)
     first = thread * pieces // threads
     own = (thread + 1) * pieces // threads - first
     for turn in range(pieces):
@@ -240,13 +241,13 @@ def _share(job: Any, number: int, thread: int, threads: int) -> None:
         # To and fro: what was read last is what is still in the cache.
         if turn < own and number % 4 == 1:
             piece = first + own - 1 - turn
-        if _replace(sync, flags + _LINE * piece, number - 2, number):
+        if _replace(sync, flags + LINE * piece, number - 2, number):
             if examples:
                 _chunk(job, piece)
             else:
                 _, n, blocks, where, _, x, partial, _ = job
                 _part(n, blocks, where, x, partial[piece], bounds[piece], bounds[piece + 1])
-            _count_one(sync, _LINE)
+            _count_one(sync, LINE)
 
 
 @njit(cache=True, nogil=True)
@@ -278,11 +279,11 @@ def serve(job: Any, thread: int, threads: int) -> None:
 def _phase(job: Any, threads: int, pieces: int) -> None:
     """The next phase, all of it, with the threads that `serve`."""
     sync = job[0]
-    number, done = sync[0] + 1, sync[_LINE] + pieces
+    number, done = sync[0] + 1, sync[LINE] + pieces
     _store(sync, 0, number)
     _share(job, number, 0, threads)
     spins = 0
-    while _load(sync, _LINE) < done:
+    while _load(sync, LINE) < done:
         spins += 1
         if spins > _SPINS:
             _yield()

@@ -15,6 +15,7 @@ from ..sims import draw, gradient_flow, max_margin, replicate, stream
 from ..theory import Objective, Setting, Solution, orthogonal, proportional
 from .figure_1 import PUBLISHED_MINORITY, figure_1_accuracies, figure_1_setting
 from .statements import Measured, Statement, convergence, exact, extrapolated, statistical
+from .train import OBJECTIVES
 
 __all__ = ["PARTS", "Plan", "Progress"]
 
@@ -86,7 +87,7 @@ def _with_memory(n: int, delta: float, kappa: float, **others: float) -> Setting
 
 
 def _three(setting: Setting) -> list[Objective]:
-    return [Objective.erm(), Objective.reweighting(setting), Objective.logit_shifting(setting)]
+    return [make(setting) for make in OBJECTIVES.values()]
 
 
 def _slug(name: str) -> str:
