@@ -110,7 +110,7 @@ def gradient_descent(
     >>> sample = draw(Setting(n=50, d=400, rho=0.8, gamma=3.0, sigma=0.1), seed=0)
     >>> run = gradient_descent(sample, Objective.erm(), 0.1, steps=100, record=[0, 100])
     >>> run.times.tolist(), run.loss.round(3).tolist(), run.train.worst.tolist()
-    ([0.0, 10.0], [0.693, 0.099], [0.0, 1.0])
+    ([0.0, 10.0], [0.693, 0.098], [0.0, 1.0])
     """
     objectives = as_list(objective)
     rate = _checked_rate(learning_rate)

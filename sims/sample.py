@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +24,9 @@ Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.SeedSequence
 Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
 
-_PLANE, _START, _MEMORY, _LENGTHS = range(4)
+# Streams of one draw, numbered from where no SeedSequence.spawn() gets to: a draw shares no numbers
+# with draws from its seed's children. Memory is last, its blocks counting on from it.
+_PLANE, _START, _LENGTHS, _MEMORY = range(2**31, 2**31 + 4)
 # Numbers that are worth a stream, and perhaps a thread, of their own.
 _A_STREAM = 50_000
 
@@ -124,7 +125,7 @@ class Sample:
         --------
         >>> sample = draw(Setting(n=4, d=1, rho=0.5, gamma=2.0, sigma=0.0), seed=1)
         >>> sample.labels.tolist(), sample.features[0].tolist()
-        ([-1.0, 1.0, 1.0, -1.0], [-1.0, -2.0, 0.0])
+        ([-1.0, 1.0, -1.0, -1.0], [-1.0, -2.0, 0.0])
         """
         source = self._explicit()
         folded = np.empty((self.n, source.memory.shape[1] + 2))
@@ -293,8 +294,8 @@ def _seed_sequence(seed: Seed) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(seed))
 
 
-def _generator(stream: np.random.SeedSequence, *purpose: int) -> np.random.Generator:
-    key: Sequence[int] = (*stream.spawn_key, *purpose)
+def _generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generator:
+    key = (*stream.spawn_key, purpose)
     return np.random.default_rng(np.random.SeedSequence(stream.entropy, spawn_key=key))
 
 
@@ -359,7 +360,7 @@ def _normals(stream: np.random.SeedSequence, size: int, sigma: float) -> Array:
     blocks = np.array_split(numbers, 1 + min(15, size // _A_STREAM))
 
     def fill(block: int) -> None:
-        _generator(stream, _MEMORY, block).standard_normal(out=blocks[block])
+        _generator(stream, _MEMORY + block).standard_normal(out=blocks[block])
         blocks[block] *= sigma
 
     if len(blocks) == 1:

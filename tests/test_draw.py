@@ -67,6 +67,27 @@ def test_the_same_seed_gives_the_same_bytes(kind):
     assert content(draw(NOISY, 7, kind)) != content(draw(NOISY, child, kind))
 
 
+@pytest.mark.parametrize("kind", ("explicit", "gram"))
+def test_a_draw_shares_no_numbers_with_draws_from_its_seeds_children(kind):
+    def numbers(seed):
+        sample = draw(NOISY, seed, kind)
+        memory = sample.source.factor if kind == "gram" else sample.source.memory
+        counts = [cell.count for cell in NOISY.cells]
+        means = [(cell.core, cell.spurious) for cell in NOISY.cells]
+        noise = sample.plane - np.repeat(means, counts, axis=0)
+        start = sample.start((0.0, 0.0, 1.0)).overlap
+        # In units of their deviation, so that one stream in two roles is seen.
+        return {
+            round(float(value), 9)
+            for part in (memory[memory != 0] / 0.6, noise[:, 0] / 0.2, noise[:, 1] / 0.6, start)
+            for value in part
+        }
+
+    parent = np.random.SeedSequence(7)
+    before = numbers(parent)
+    assert not any(before & numbers(child) for child in parent.spawn(20))
+
+
 def test_every_kind_has_the_same_plane_for_one_seed():
     first, *others = (draw(NOISY, 7, kind) for kind in KINDS)
     for other in others:
