@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_bytes(kind):
     assert content(draw(NOISY, 7, kind)) != content(draw(NOISY, child, kind))
 
 
-@pytest.mark.parametrize("kind", ("explicit", "gram"))
+@pytest.mark.parametrize("kind", ["explicit", "gram"])
 def test_a_draw_shares_no_numbers_with_draws_from_its_seeds_children(kind):
     def numbers(seed):
         sample = draw(NOISY, seed, kind)

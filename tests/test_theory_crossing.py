@@ -1,12 +1,9 @@
-"""Crossing times of the minority's margin (P8), and the scale that cures for good (P13)."""
+"""Crossing times of the minority's margin (P8)."""
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from pitfalls.sims import draw, max_margin
-from pitfalls.theory import Objective, PitfallsError, Setting, orthogonal, proportional
-from scipy.optimize import brentq
+from pitfalls.theory import Objective, PitfallsError, orthogonal
 from strategies import METHODS, kappas, majorities, minority_margin, of_kappa, powers
 
 CRITICAL = 9 / 19
@@ -91,77 +88,3 @@ def test_a_crossing_that_nobody_can_time_is_refused():
     setting = at(0.98, core_noise=0.01, spurious_noise=0.01)
     with pytest.raises(PitfallsError, match="changes sign after t = 1e"):
         orthogonal.crossing_times(setting, Objective.erm())
-
-
-def by_hand(setting):
-    """Δ_maj/Δ_min from the two stationarity conditions at w_a = 0, all dual weights positive."""
-    counts = {(c.group, c.flipped): c.count / setting.n for c in setting.cells}
-    a, b = counts[1, False], counts[0, False]
-    e, c = counts.get((1, True), 0.0), counts.get((0, True), 0.0)
-    tilt = (a - b + c - e) / (1 + setting.kappa)
-    return ((a + e) - tilt * (a - e)) / ((b + c) + tilt * (b - c))
-
-
-@given(majorities, powers(-1, 1), powers(-2, 3), st.sampled_from([0.0, 0.05, 0.2]))
-def test_the_curing_scale_has_a_closed_form(rho, gamma, kappa, label_noise):
-    setting = of_kappa(kappa, rho, gamma, label_noise=label_noise)
-    scale = orthogonal.curing_scale(setting)
-    objective = Objective.vector_scaling(setting, scale)
-    solution = orthogonal.max_margin(setting, objective)
-    assert abs(solution.spurious) <= 1e-9 * solution.core
-    if (solution.dual > 0).all():
-        assert abs(scale[1] / by_hand(setting) - 1) < 1e-7
-    if label_noise == 0:
-        share = setting.cells[0].count / setting.n
-        expected = (2 + kappa / (1 - share)) / (2 + kappa / share)
-        assert abs(scale[1] / expected - 1) < 1e-7
-
-
-def test_limits_of_the_curing_scale():
-    assert abs(orthogonal.curing_scale(of_kappa(1e-6))[1] - 1) < 1e-5
-    assert abs(orthogonal.curing_scale(of_kappa(1e6))[1] / 9 - 1) < 1e-5
-    one_in_two = orthogonal.curing_scale(of_kappa(1.0, rho=0.5))
-    assert abs(one_in_two[1] - 1) < 1e-12
-
-
-@pytest.mark.parametrize(
-    ("setting", "plain", "cured"),
-    [
-        (Setting(500, 1000, 0.9, 5.0, 0.5, core_noise=0.12, spurious_noise=0.12), 0.61, 0.97),
-        (Setting(300, 30_000, 0.9, 5.0, 0.1, core_noise=0.12, spurious_noise=0.12), 0.001, 1.0),
-    ],
-    ids=["d/n = 2", "d/n = 100"],
-)
-def test_the_cure_lasts_in_simulation(setting, plain, cured):
-    scale = orthogonal.curing_scale(Setting(setting.n, setting.d, 0.9, 5.0, setting.sigma))
-    for objective, published in (
-        (Objective.erm(), plain),
-        (Objective.vector_scaling(setting, scale), cured),
-    ):
-        found = np.array(
-            [
-                max_margin(draw(setting, seed), objective).accuracy(setting).minority
-                for seed in range(24)
-            ]
-        )
-        error = found.std(ddof=1) / np.sqrt(len(found))
-        predicted = proportional.max_margin(setting, objective).accuracy(setting).minority
-        assert abs(found.mean() - published) < 4 * error + 0.005
-        # A bias below 1/n is the finite sample's (P9).
-        assert abs(found.mean() - predicted) < 4 * error + 1 / setting.n
-
-
-def test_no_scale_cures_what_has_no_spurious_feature():
-    with pytest.raises(PitfallsError, match="no scale of the majority's margin"):
-        orthogonal.curing_scale(of_kappa(1.0, gamma=0.0))
-
-
-def test_the_curing_scale_with_feature_noise_is_the_root_of_its_equations():
-    setting = of_kappa(2.0, 0.8, 3.0, core_noise=0.3, spurious_noise=0.4)
-    scale = orthogonal.curing_scale(setting)
-
-    def spurious(ratio):
-        objective = Objective.vector_scaling(setting, {1: ratio, 0: 1.0})
-        return orthogonal.max_margin(setting, objective).spurious
-
-    assert abs(brentq(spurious, 0.1, 10) - scale[1]) < 1e-9

@@ -47,11 +47,29 @@ def solution(solver):
     return solve
 
 
+def ridge_path(setting, objective):
+    path = orthogonal_limit.ridge_path(setting, objective, [1e100, 1.0, 1e-100], nodes=3)
+    return np.column_stack((path.coordinates, path.loss, path.margins, path.times))
+
+
+def with_decay(setting, objective):
+    run = orthogonal_limit.flow(setting, objective, TIMES, strength=0.1, nodes=3)
+    return np.column_stack((run.coordinates, run.loss, run.margins))
+
+
+def leave_one_out(setting, objective):
+    found = orthogonal_limit.leave_one_out(setting, objective)
+    return np.concatenate((found.held_out, found.memorization))
+
+
 FUNCTIONS = {
     "orthogonal.max_margin": solution(orthogonal_limit.max_margin),
     "orthogonal.first_step": solution(orthogonal_limit.first_step),
     "orthogonal.flow": flow,
     "orthogonal.asymptote": asymptote,
+    "orthogonal.ridge_path": ridge_path,
+    "orthogonal.flow with decay": with_decay,
+    "orthogonal.leave_one_out": leave_one_out,
     "orthogonal.critical_memory": lambda setting, _: np.exp(
         -orthogonal_limit.critical_memory(setting.rho, setting.gamma)
     ),
@@ -59,8 +77,9 @@ FUNCTIONS = {
     "proportional.separability_threshold": proportional_limit.separability_threshold,
     "proportional.memorization_threshold": proportional_limit.memorization_threshold,
 }
-# These have no formula to refuse: every legal setting has a first step, a flow and thresholds.
-ALWAYS = {name for name in FUNCTIONS if not name.endswith(("max_margin", "asymptote"))}
+# The others have no formula to refuse: every legal setting has a first step, a flow, thresholds.
+MAY_REFUSE = ("max_margin", "asymptote", "leave_one_out")
+ALWAYS = {name for name in FUNCTIONS if not name.endswith(MAY_REFUSE)}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

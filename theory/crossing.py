@@ -1,4 +1,4 @@
-"""When the minority is lost or recovered (P8), and the scale that keeps it for good (P13)."""
+"""When the minority is lost or recovered (P8)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from .dynamics import asymptote, flow
 from .errors import PitfallsError
 from .objective import Objective
 from .results import Solution, Trajectory
-from .setting import MAJORITY, MINORITY, Setting
+from .setting import Setting
 from .squared_hinge import max_margin
 
-__all__ = ["crossing_times", "curing_scale", "log_crossing_time"]
+__all__ = ["crossing_times", "log_crossing_time"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -24,7 +23,6 @@ _POINTS = 400
 _NOTHING = 1e-10
 _RESOLVED = 1e-9
 _ACCURATE = 1e-6
-_LARGEST_RATIO = 1e9
 
 
 def _minority(weights: Solution | Trajectory, setting: Setting) -> Array:
@@ -126,50 +124,3 @@ def log_crossing_time(setting: Setting, objective: Objective) -> float:
     """
     times = crossing_times(setting, objective)
     return float(times[-1]) if times.size else float("nan")
-
-
-def curing_scale(setting: Setting) -> dict[int, float]:
-    """The vector scaling whose max margin has exactly no spurious weight (P13).
-
-    Two cells without feature noise, whatever γ > 0 is:
-    Δ_maj/Δ_min = (2 + κ/(1−ρ)) / (2 + κ/ρ), ρ the sample's majority share. In general the root of
-    w_a = 0 in the ratio. Its benefit does not end with t → ∞, as that of weights and shifts does.
-    Limits: κ → 0 gives 1, κ → ∞ gives ρ/(1−ρ).
-
-    Parameters
-    ----------
-    setting : Setting
-        With both observed groups, γ > 0, and κ > 0 if labels or features are noisy.
-
-    Returns
-    -------
-    dict
-        {1: Δ_maj, 0: Δ_min = 1}, for `Objective.vector_scaling`.
-
-    Raises
-    ------
-    PitfallsError
-        No ratio between 1e-9 and 1e9 makes the spurious weight vanish, or there is no max margin.
-
-    Examples
-    --------
-    >>> setting = Setting(n=500, d=1000, rho=0.9, gamma=5.0, sigma=0.5)
-    >>> scale = curing_scale(setting)
-    >>> round(scale[1], 6)
-    2.73913
-    >>> abs(max_margin(setting, Objective.vector_scaling(setting, scale)).spurious) < 1e-12
-    True
-    """
-
-    def spurious(log_ratio: float) -> float:
-        scale = {MAJORITY: float(np.exp(log_ratio)), MINORITY: 1.0}
-        return max_margin(setting, Objective.vector_scaling(setting, scale)).spurious
-
-    low, high = -np.log(_LARGEST_RATIO), np.log(_LARGEST_RATIO)
-    if not spurious(low) > 0 > spurious(high):
-        raise PitfallsError(
-            "no scale of the majority's margin between 1e-9 and 1e9 times the minority's makes the "
-            "spurious weight vanish in this setting."
-        )
-    root = float(brentq(spurious, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps))
-    return {MAJORITY: float(np.exp(root)), MINORITY: 1.0}

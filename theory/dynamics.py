@@ -16,7 +16,7 @@ from .objective import Objective
 from .results import Solution, Trajectory
 from .setting import Setting
 
-__all__ = ["Asymptote", "asymptote", "flow"]
+__all__ = ["Asymptote", "asymptote", "checked_times", "flow", "integrate"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -42,13 +42,19 @@ def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
 
 
 def flow(
-    setting: Setting, objective: Objective, times: ArrayLike, *, nodes: int = NODES
+    setting: Setting,
+    objective: Objective,
+    times: ArrayLike,
+    *,
+    strength: float = 0.0,
+    nodes: int = NODES,
 ) -> Trajectory:
-    """Gradient flow from w = 0 in the orthogonal limit (P5).
+    """Gradient flow from w = 0 in the orthogonal limit, with weight decay if asked for (P5, P11).
 
     α̇_g = q_gΔ_g·sigmoid(−Δ_g m_g − s_g), m = K α, integrated in log time in the variables
     v = Σ π_g α_g u_g and h_g = κ·α_g (m_g = u_gᵀv + h_g), where nothing grows faster than log t.
-    Limits: t → 0 is `first_step`·t; t → ∞ is `asymptote`.
+    Weight decay λ takes λα_g from α̇_g. Limits: t → 0 is `first_step`·t; t → ∞ is `asymptote`, with
+    decay the minimiser of ℓ + (λ/2)‖w‖² that `ridge_path` gives, reached at t ≫ 1/λ.
 
     Parameters
     ----------
@@ -57,6 +63,8 @@ def flow(
     objective : Objective
     times : array_like (T,)
         Increasing times t = binary learning rate × steps, from 0 to 1e16.
+    strength : float
+        Ridge strength λ (weight decay), in [0, 1e100].
     nodes : int
         Gauss–Hermite nodes per noisy feature.
 
@@ -68,7 +76,7 @@ def flow(
     Raises
     ------
     SettingError
-        Times are out of range, or the objective is per example.
+        Times or strength are out of range, or the objective is per example.
 
     Examples
     --------
@@ -77,8 +85,10 @@ def flow(
     array([0.      , 0.092836, 0.582628])
     """
     grid = checked_times(times)
+    if not (isinstance(strength, (int, float)) and 0 <= strength <= 1e100):
+        raise SettingError("strength", strength, "a number in [0, 1e100]", "0 is no weight decay.")
     system = cell_system(setting, objective, nodes)
-    plane, own = _integrate(system, grid)
+    plane, own = integrate(system, grid, float(strength))
     margins = plane @ system.means.T + own
     dual = own / system.kappa if system.kappa > 0 else None
     return Trajectory(
@@ -95,7 +105,7 @@ def flow(
     )
 
 
-def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
+def integrate(system: CellSystem, times: Array, strength: float = 0.0) -> tuple[Array, Array]:
     """Plane weights (T, 2) and own parts h = κα (T, K) at the times."""
     cells = len(system.shares)
     basis = _free_basis(system)
@@ -105,8 +115,9 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
     rate = system.weight * system.scale
     # The first margins move at about this speed: below t₀ the flow is linear, above it logarithmic.
     overlap = np.abs(means @ (pull.T @ rate)) + system.kappa * rate
-    first = 1 / max(float((system.scale * overlap).max()), 1e-12)
+    first = 1 / max(float((system.scale * overlap).max()), strength, 1e-12)
     with_memory = system.kappa > 0
+    smallest = 1 / max(1.0, strength)
 
     def residual(state: Array) -> tuple[Array, Array]:
         own = state[2:] if with_memory else 0.0
@@ -119,7 +130,7 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
         velocity = push @ pull
         if with_memory:
             velocity = np.concatenate((velocity, system.kappa * push))
-        return np.asarray(np.exp(log_time) * velocity)
+        return np.asarray(np.exp(log_time) * (velocity - strength * state))
 
     def jacobian(log_time: float, state: Array) -> Array:
         _, slope = residual(state)
@@ -129,10 +140,10 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
         rows = pull.T @ by_state
         if with_memory:
             rows = np.vstack((rows, system.kappa * by_state))
-        return np.asarray(np.exp(log_time) * rows)
+        return np.asarray(np.exp(log_time) * (rows - strength * np.eye(len(rows))))
 
     def still_moving(log_time: float, state: Array) -> float:
-        return float(np.abs(speed(log_time, state)).max()) - _STATIONARY
+        return float(np.abs(speed(log_time, state)).max()) - _STATIONARY * smallest
 
     still_moving.terminal = True  # type: ignore[attr-defined]
     still_moving.direction = -1  # type: ignore[attr-defined]
@@ -148,7 +159,7 @@ def _integrate(system: CellSystem, times: Array) -> tuple[Array, Array]:
             method="LSODA",
             t_eval=log_times,
             rtol=1e-11,
-            atol=1e-13 * max(1.0, 1 / max(float(rate.max()), 1e-300)),
+            atol=1e-13 * smallest * max(1.0, 1 / max(float(rate.max()), 1e-300)),
             jac=jacobian,
             events=still_moving,
         )

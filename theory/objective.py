@@ -74,7 +74,7 @@ def _frequencies(where: Setting | ArrayLike) -> dict[int, float]:
     return {int(g): int(c) / groups.size for g, c in zip(values, counts, strict=True)}
 
 
-def _both_groups(method: str, where: Setting | ArrayLike) -> dict[int, float]:
+def both_groups(method: str, where: Setting | ArrayLike) -> dict[int, float]:
     shares = _frequencies(where)
     if set(shares) != {MAJORITY, MINORITY}:
         raise SettingError(
@@ -159,7 +159,7 @@ class Objective:
         """
         if weights is None:
             shares = (
-                _both_groups("reweighting", where)
+                both_groups("reweighting", where)
                 if isinstance(where, Setting)
                 else _frequencies(where)
             )
@@ -188,7 +188,7 @@ class Objective:
         >>> round(Objective.logit_shifting([1] * 9 + [0]).shift[1], 6)
         2.197225
         """
-        shares = _both_groups("logit shifting", where)
+        shares = both_groups("logit shifting", where)
         odds = float(np.log(shares[MAJORITY]) - np.log(shares[MINORITY]))
         return cls(shift={MAJORITY: odds, MINORITY: -odds}, name="logit shifting")
 

@@ -1,6 +1,6 @@
-"""The orthogonal limit (d ≫ n log n): max margin, threshold, first step, flow, crossing times.
+"""The orthogonal limit (d ≫ n log n): where training goes, how, and for how long.
 
-E Eᵀ → s²·I, s² = σ²d: examples of one cell share one dual weight (P3–P7).
+E Eᵀ → s²·I, s² = σ²d: examples of one cell share one dual weight (P3–P8, P10, P11, P13).
 """
 
 from __future__ import annotations
@@ -10,23 +10,31 @@ import math
 from scipy.special import expit
 
 from .cells import cell_system
-from .crossing import crossing_times, curing_scale, log_crossing_time
+from .crossing import crossing_times, log_crossing_time
+from .decoupled import decoupled_flow
 from .dynamics import Asymptote, asymptote, flow
+from .influence import LeaveOneOut, leave_one_out, self_influence
 from .objective import Objective
 from .results import Solution
+from .ridge import ridge_path
 from .setting import Setting
-from .squared_hinge import max_margin
+from .squared_hinge import curing_scale, max_margin
 
 __all__ = [
     "Asymptote",
+    "LeaveOneOut",
     "asymptote",
     "critical_memory",
     "crossing_times",
     "curing_scale",
+    "decoupled_flow",
     "first_step",
     "flow",
+    "leave_one_out",
     "log_crossing_time",
     "max_margin",
+    "ridge_path",
+    "self_influence",
 ]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .cells import CellSystem, cell_system
 from .convex import minimise, solve_scaled
+from .curing import root_of_the_spurious_weight
 from .errors import NotSeparableError, PitfallsError
 from .frame import Frame, hinge_energy
 from .hinge import hinge
@@ -17,7 +18,7 @@ from .objective import Objective
 from .results import Solution
 from .setting import Setting
 
-__all__ = ["max_margin", "memorization_threshold", "separability_threshold"]
+__all__ = ["curing_scale", "max_margin", "memorization_threshold", "separability_threshold"]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Array], tuple[float, Array, Array]]
@@ -155,6 +156,39 @@ def max_margin(setting: Setting, objective: Objective | None = None) -> Solution
         except PitfallsError:
             continue
     return _solve(system, frames[-1], delta)
+
+
+def curing_scale(setting: Setting) -> dict[int, float]:
+    """The vector scaling whose max margin at this d/n has no spurious weight (P13, in P9).
+
+    The root of w_a = 0 in Δ_maj/Δ_min; d/n → ∞ gives `orthogonal.curing_scale`, d/n ≤ δ_m gives 1.
+
+    Parameters
+    ----------
+    setting : Setting
+        With both observed groups.
+
+    Returns
+    -------
+    dict
+        {1: Δ_maj, 0: Δ_min = 1}, for `Objective.vector_scaling`.
+
+    Raises
+    ------
+    SettingError
+        An observed group is empty.
+    PitfallsError
+        There is no max margin.
+
+    Examples
+    --------
+    >>> figure_1 = Setting(1000, 1798, 0.9, 5.0, 0.5, 0.12, 0.12)
+    >>> scale = curing_scale(figure_1)
+    >>> cured = max_margin(figure_1, Objective.vector_scaling(figure_1, scale))
+    >>> round(scale[1], 4), round(cured.accuracy(figure_1).minority, 4)
+    (2.669, 0.9825)
+    """
+    return root_of_the_spurious_weight(setting, max_margin)
 
 
 def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:

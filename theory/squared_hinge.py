@@ -1,21 +1,23 @@
-"""Max margin in the orthogonal limit: a squared hinge in two unknowns (P3)."""
+"""Max margin in the orthogonal limit: a squared hinge in two unknowns (P3); its cure (P13)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import NODES, cell_system
+from .cells import NODES, CellSystem, cell_system
 from .convex import minimise
+from .curing import root_of_the_spurious_weight
 from .frame import Frame, hinge_energy
 from .hinge import hinge
 from .objective import Objective
 from .results import Solution
 from .setting import Setting
 
-__all__ = ["max_margin"]
+__all__ = ["curing_scale", "max_margin", "minimum"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -59,8 +61,26 @@ def max_margin(
     """
     objective = objective or Objective.erm()
     system = cell_system(setting, objective).weighted()
+    found = minimum(system)
+    if not setting.has_feature_noise or system.kappa == 0:
+        return found
+    spread_out = cell_system(setting, objective, nodes).weighted()
+    plane = spread_out.means @ (found.core, found.spurious)
+    dual = np.maximum(spread_out.target - plane, 0) / system.kappa
+    return replace(found, dual=dual, margins=plane + system.kappa * dual, shares=spread_out.shares)
+
+
+def minimum(system: CellSystem) -> Solution:
+    """Max margin of a cell system; noise in its ``variance`` is averaged, without dual weights.
+
+    Examples
+    --------
+    >>> minimum(cell_system(Setting(10, 10, 0.5, 1.0, 1.0), Objective.erm())).coordinates
+    array([0.5, 0. , 0.5])
+    """
     frame = Frame.choices(system)[0]
-    if frame.base is not None and system.kappa == 0 and setting.has_feature_noise:
+    noisy = bool(system.variance.any())
+    if frame.base is not None and system.kappa == 0 and noisy:
         return Solution(float(frame.base[0]), float(frame.base[1]), 0.0)
 
     def energy(x: Array) -> tuple[float, Array, Array]:
@@ -73,21 +93,50 @@ def max_margin(
     gap = frame.gap - system.means @ x
     moments = hinge(gap, np.full(len(gap), float(system.variance @ x**2)))
     unit = frame.dual_unit
-    if setting.has_feature_noise:
-        spread_out = cell_system(setting, objective, nodes).weighted()
-        own_plane = spread_out.means @ plane
-        dual = np.maximum(spread_out.target - own_plane, 0) / system.kappa
-        margins = own_plane + system.kappa * dual
-        shares = spread_out.shares
-    else:
-        dual, shares = unit * moments.first, system.shares
-        margins = system.means @ plane + system.kappa * dual
+    dual = unit * moments.first
     return Solution(
         core=float(plane[0]),
         spurious=float(plane[1]),
         memory=float(unit * np.sqrt(system.kappa * (system.shares @ moments.second))),
-        dual=dual,
-        margins=margins,
-        shares=shares,
+        dual=None if noisy else dual,
+        margins=None if noisy else system.means @ plane + system.kappa * dual,
+        shares=None if noisy else system.shares,
         support=float(system.shares @ moments.probability),
     )
+
+
+def curing_scale(setting: Setting) -> dict[int, float]:
+    """The vector scaling whose max margin has exactly no spurious weight (P13).
+
+    Two cells without feature noise, whatever γ > 0 is:
+    Δ_maj/Δ_min = (2 + κ/(1−ρ)) / (2 + κ/ρ), ρ the sample's majority share. In general the root of
+    w_a = 0 in the ratio. Its benefit does not end with t → ∞, as that of weights and shifts does.
+    Limits: κ → 0 gives 1, κ → ∞ gives ρ/(1−ρ). At finite d/n: `proportional.curing_scale`.
+
+    Parameters
+    ----------
+    setting : Setting
+        With both observed groups.
+
+    Returns
+    -------
+    dict
+        {1: Δ_maj, 0: Δ_min = 1}, for `Objective.vector_scaling`.
+
+    Raises
+    ------
+    SettingError
+        An observed group is empty.
+    PitfallsError
+        There is no max margin.
+
+    Examples
+    --------
+    >>> setting = Setting(n=500, d=1000, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> scale = curing_scale(setting)
+    >>> round(scale[1], 6)
+    2.73913
+    >>> abs(max_margin(setting, Objective.vector_scaling(setting, scale)).spurious) < 1e-12
+    True
+    """
+    return root_of_the_spurious_weight(setting, max_margin)

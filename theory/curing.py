@@ -1,0 +1,68 @@
+"""The vector scaling that cures for good: the root of w_a = 0 in Δ_maj/Δ_min (P13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from scipy.optimize import brentq
+
+from .errors import PitfallsError
+from .objective import Objective, both_groups
+from .results import Solution
+from .setting import MAJORITY, MINORITY, Setting
+
+__all__ = ["root_of_the_spurious_weight"]
+
+Limit: TypeAlias = Callable[[Setting, Objective], Solution]
+
+_FURTHEST = np.log(1e18)
+
+
+def root_of_the_spurious_weight(setting: Setting, limit: Limit) -> dict[int, float]:
+    """{1: Δ_maj, 0: 1} at which a max margin has no spurious weight.
+
+    Parameters
+    ----------
+    setting : Setting
+        With both observed groups.
+    limit : callable
+        The max margin of a setting and an objective; w_a falls as the ratio rises.
+
+    Raises
+    ------
+    SettingError
+        An observed group is empty.
+    PitfallsError
+        No ratio between 1e-18 and 1e18 does (the theory's limits always have one), or there is no
+        max margin.
+
+    Examples
+    --------
+    >>> from pitfalls.theory import orthogonal
+    >>> setting = Setting(n=500, d=1000, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> round(root_of_the_spurious_weight(setting, orthogonal.max_margin)[1], 6)
+    2.73913
+    """
+
+    def spurious(log_ratio: float) -> float:
+        scale = {MAJORITY: float(np.exp(log_ratio)), MINORITY: 1.0}
+        return limit(setting, Objective.vector_scaling(setting, scale)).spurious
+
+    both_groups("a curing scale", setting)
+    near = 0.0
+    start = spurious(near)
+    if start == 0:
+        return {MAJORITY: 1.0, MINORITY: 1.0}
+    step = 0.5 * np.sign(start)
+    while spurious(near + step) * start > 0:
+        near, step = near + step, 2 * step
+        if abs(near) > _FURTHEST:
+            raise PitfallsError(
+                "no scale of the majority's margin between 1e-18 and 1e18 times the minority's "
+                "makes the spurious weight vanish in this setting."
+            )
+    ends = sorted((near, near + step))
+    root = float(brentq(spurious, *ends, xtol=1e-15, rtol=4 * np.finfo(float).eps))
+    return {MAJORITY: float(np.exp(root)), MINORITY: 1.0}

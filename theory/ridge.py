@@ -1,0 +1,175 @@
+"""The ridge path in the orthogonal limit: the minimisers of ℓ(w) + (λ/2)‖w‖² (P11)."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, lambertw
+
+from .cells import NODES, CellSystem, cell_system
+from .convex import minimise, solve_scaled
+from .errors import PitfallsError, SettingError
+from .objective import Objective
+from .results import Trajectory
+from .setting import Setting
+
+__all__ = ["ridge_path"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+_WEAKEST, _STRONGEST = 1e-100, 1e100
+_NEWTON_STEPS = 60
+_POLISHING = 2
+_CERTIFIED = 1e-10
+
+
+def ridge_path(
+    setting: Setting, objective: Objective, strengths: ArrayLike, *, nodes: int = NODES
+) -> Trajectory:
+    """Minimisers of ℓ(w) + (λ/2)‖w‖² in the orthogonal limit (P11).
+
+    α_g = q_gΔ_g·sigmoid(−Δ_g m_g − s_g)/λ with m = K α: a convex problem in the plane weights v.
+    Each cell's own part solves a scalar equation, z − Δuᵀv − s = (κqΔ²/λ)·sigmoid(−z).
+    Limits: λ → ∞ is `first_step`/λ; as λ → 0, where every cell is a support vector,
+    α = α̂·W(1/λ) + β + o(1) with the intercept β of `asymptote`: λ plays the time t = e^{W(1/λ)},
+    λ = 1/(t·log t).
+
+    Parameters
+    ----------
+    setting : Setting
+        Feature noise is spread over quadrature nodes.
+    objective : Objective
+    strengths : array_like (T,)
+        λ, each in [1e-100, 1e100], in any order.
+    nodes : int
+        Gauss–Hermite nodes per noisy feature.
+
+    Returns
+    -------
+    Trajectory
+        In the order of its ``strengths``; ``times`` are e^{W(1/λ)}, ``loss`` is ℓ without the
+        penalty, dual weights (κ-scaled) and margins per cell.
+
+    Raises
+    ------
+    SettingError
+        A strength is out of range, or the objective is per example.
+    PitfallsError
+        Pulls and weights do not balance to 1e-10: a plane barely separable in double precision.
+
+    Examples
+    --------
+    >>> setting = Setting(n=300, d=300, rho=0.8, gamma=2.0, sigma=1.0, label_noise=0.1)
+    >>> ridge_path(setting, Objective.erm(), [1.0, 1e-4, 1e-90]).coordinates.round(6)
+    array([[  0.23533 ,   0.191081,   0.342986],
+           [  2.59474 ,   0.990777,   5.287121],
+           [ 67.390093,  22.834919, 143.377458]])
+    """
+    grid = _checked(strengths)
+    system = cell_system(setting, objective, nodes)
+    size = (system.means**2).sum(axis=1) + system.kappa
+    unit = float(system.shares @ (system.weight * system.scale**2 * size)) or 1.0
+    plane = np.empty((len(grid), 2))
+    dual, margins = np.empty((2, len(grid), len(system.shares)))
+    # From the strongest on: the path is nearly straight in W(1/λ), so that it can be extended.
+    v, last = np.zeros(2), 1.0
+    for k in np.argsort(-grid):
+        late = _late(unit / grid[k])
+        while 2 * last < late:
+            v = _minimiser(system, v, 2.0, unit / (2 * last * np.exp(2 * last)))
+            last *= 2
+        v = _minimiser(system, v, max(late / last, 1.0), float(grid[k]))
+        last = max(last, late)
+        logits, alpha, _ = _cells(system, v, float(grid[k]))
+        plane[k], dual[k], margins[k] = v, alpha, (logits - system.shift) / system.scale
+    return Trajectory(
+        times=np.exp([_late(1 / strength) for strength in grid]),
+        core=plane[:, 0],
+        spurious=plane[:, 1],
+        memory=system.memory(dual),
+        loss=system.loss(margins),
+        train=system.train_accuracy(margins),
+        dual=dual,
+        margins=margins,
+        shares=system.shares,
+        name=objective.name,
+        strengths=grid,
+    )
+
+
+def _checked(strengths: ArrayLike) -> Array:
+    try:
+        grid = np.atleast_1d(np.array(strengths, dtype=float))
+    except (TypeError, ValueError):
+        grid = np.zeros((0, 0))
+    legal = grid.ndim == 1 and grid.size > 0
+    if not legal or not ((grid >= _WEAKEST) & (grid <= _STRONGEST)).all():
+        raise SettingError(
+            "strengths",
+            strengths,
+            f"numbers in [{_WEAKEST:g}, {_STRONGEST:g}]",
+            "The limit λ → 0 is max_margin; a late flow where the plane cannot be separated.",
+        )
+    return grid
+
+
+def _late(ratio: float) -> float:
+    return float(np.real(lambertw(ratio)))
+
+
+def _minimiser(system: CellSystem, before: Array, growth: float, strength: float) -> Array:
+    """The plane weights, from those at a stronger λ; everything divided by λ."""
+    pull = system.shares[:, None] * system.means
+
+    def energy(v: Array) -> tuple[float, Array, Array]:
+        logits, dual, bend = _cells(system, v, strength)
+        losses = system.weight / strength * np.logaddexp(0, -logits)
+        value = v @ v / 2 + system.shares @ (losses + system.kappa * dual**2 / 2)
+        return float(value), v - dual @ pull, np.eye(2) + (bend[:, None] * system.means).T @ pull
+
+    # Where the classes can be separated the weights grow like W(1/λ), elsewhere they stay.
+    starts = (before, growth * before)
+    v = minimise(energy, min(starts, key=lambda start: energy(start)[0]))
+    for _ in range(_POLISHING):
+        # A value is blind to the last half of the digits; its derivatives are not.
+        _, gradient, hessian = energy(v)
+        v = v - solve_scaled(hessian, gradient)
+    pulled = _cells(system, v, strength)[1] @ np.abs(pull)
+    if not (np.abs(energy(v)[1]) <= _CERTIFIED * (pulled + np.abs(v))).all():
+        raise PitfallsError(
+            f"the ridge path did not converge at λ = {strength:g}: in double precision the plane "
+            "is barely separable. Stop at a larger λ, or change the shifts and scales."
+        )
+    return v
+
+
+def _cells(system: CellSystem, v: Array, strength: float) -> tuple[Array, Array, Array]:
+    """Logits z, κ-scaled dual weights α and −dα/d(uᵀv) of the cells at plane weights v."""
+    given = system.scale * (system.means @ v) + system.shift
+    with np.errstate(divide="ignore"):
+        push = np.log(system.weight * system.scale) - np.log(strength)
+        own = push + np.log(system.kappa * system.scale)
+    logits = given + np.exp(_log_root(given, own))
+    dual = np.exp(push - np.logaddexp(0, logits))
+    bend = system.scale * dual * expit(logits)
+    return logits, dual, bend / (1 + system.kappa * bend)
+
+
+def _log_root(given: Array, own: Array) -> Array:
+    """log y with y = e^own·sigmoid(−given − y).
+
+    log y + log(1 + e^(given + y)) − own is convex and rises in log y, so that Newton's steps from
+    above the root go down to it.
+    """
+    x = np.minimum(own, np.log(np.maximum(own - given, 1.0)))
+    for _ in range(_NEWTON_STEPS):
+        y = np.exp(x)
+        with np.errstate(invalid="ignore"):
+            step = (x + np.logaddexp(0, given + y) - own) / (1 + y * expit(given + y))
+        step = np.where(np.isfinite(step), step, 0.0)
+        x = x - step
+        if (np.abs(step) <= 1e-15 * (1 + np.abs(x))).all():
+            break
+    return np.asarray(x)
