@@ -39,6 +39,7 @@ PUBLIC = {
         "decoupled_flow",
         "first_step",
         "flow",
+        "lasting_cure",
         "leave_one_out",
         "log_crossing_time",
         "max_margin",
@@ -47,6 +48,7 @@ PUBLIC = {
     },
     "pitfalls.theory.proportional": {
         "curing_scale",
+        "lasting_cure",
         "max_margin",
         "memorization_threshold",
         "separability_threshold",

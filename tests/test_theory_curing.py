@@ -185,3 +185,52 @@ def test_the_curing_scale_with_feature_noise_is_the_root_of_its_equations():
         return orthogonal.max_margin(setting, objective).spurious
 
     assert abs(brentq(spurious, 0.1, 10) - scale[1]) < 1e-9
+
+
+@given(majorities, powers(-1, 1), powers(-2, 3))
+def test_the_lasting_cure_never_leans_on_the_spurious_feature(rho, gamma, kappa):
+    setting = of_kappa(kappa, rho, gamma)
+    cure = orthogonal.lasting_cure(setting)
+    run = orthogonal.flow(setting, cure, [1e-3, 0.1, 1.0, 10.0, 1e4, 1e12])
+    assert (np.abs(run.spurious) <= 1e-8 * run.core / gamma).all()
+    step = orthogonal.first_step(setting, cure)
+    assert abs(step.spurious) <= 1e-12 * step.core
+    assert abs(orthogonal.max_margin(setting, cure).spurious) <= 1e-8 / gamma
+    mean = sum(cure.weight[cell.group] * cell.count for cell in setting.cells) / setting.n
+    assert abs(mean - 1) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [{"weight": {1: 1.01, 0: 1.0}}, {"shift": {1: 0.01, 0: 0.0}}, {"scale": {1: 1.01, 0: 1.0}}],
+    ids=["weight", "shift", "scale"],
+)
+def test_no_other_numbers_never_lean_on_it(bend):
+    setting = of_kappa(1.0)
+    cure = orthogonal.lasting_cure(setting)
+    bent = Objective(
+        weight={g: cure.weight[g] * bend.get("weight", {}).get(g, 1.0) for g in (0, 1)},
+        shift=bend.get("shift", 0.0),
+        scale={g: cure.scale[g] * bend.get("scale", {}).get(g, 1.0) for g in (0, 1)},
+    )
+    run = orthogonal.flow(setting, bent, [0.1, 1.0, 1e2, 1e8])
+    assert np.abs(run.spurious / run.core).max() > 1e-4
+
+
+def test_the_lasting_cure_in_simulation():
+    """Figure 1's setting: both groups above 0.93 from t = 0.01 on, above 0.965 from t = 20 on."""
+    setting = Setting(1000, 1798, 0.9, 5.0, 0.5, **NOISE)
+    cure = proportional.lasting_cure(setting)
+    times = [0.01, 0.2, 1.0, 20.0, 1e3, 1e6, 1e12]
+
+    def one(seed):
+        sample = draw(setting, seed)
+        run, limit = gradient_flow(sample, cure, times), max_margin(sample, cure)
+        return np.append(run.accuracy(setting).worst, limit.accuracy(setting).worst)
+
+    worst = np.array(list(replicate(one, [stream(5, 0, i) for i in range(8)])))
+    assert (worst.mean(axis=0) > 0.93).all()
+    assert (worst.mean(axis=0)[3:] > 0.965).all()
+    predicted = proportional.max_margin(setting, cure).accuracy(setting).worst
+    # The worse of two equal groups is below either's mean, by about a draw's spread.
+    assert abs(worst.mean(axis=0)[-1] - predicted) < 0.01

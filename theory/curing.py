@@ -1,4 +1,10 @@
-"""The vector scaling that cures for good: the root of w_a = 0 in Δ_maj/Δ_min (P13)."""
+"""What keeps the spurious weight at zero (P13).
+
+In the limit: a vector scaling, the root of w_a = 0 in Δ_maj/Δ_min. All the way there: weights with
+which both groups push equally. Two cells without noise at w_a = 0 and π_maj α_maj = π_min α_min = A
+have margins m_g = A·(2 + κ/π_g), so that the curing scale Δ makes Δ_g m_g the same for both; if
+π_g q_g Δ_g is the same too, both push alike, w_a stays zero and so does the difference.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from .objective import Objective, both_groups
 from .results import Solution
 from .setting import MAJORITY, MINORITY, Setting
 
-__all__ = ["root_of_the_spurious_weight"]
+__all__ = ["balanced_pushes", "root_of_the_spurious_weight"]
 
 Limit: TypeAlias = Callable[[Setting, Objective], Solution]
 
@@ -66,3 +72,24 @@ def root_of_the_spurious_weight(setting: Setting, limit: Limit) -> dict[int, flo
     ends = sorted((near, near + step))
     root = float(brentq(spurious, *ends, xtol=1e-15, rtol=4 * np.finfo(float).eps))
     return {MAJORITY: float(np.exp(root)), MINORITY: 1.0}
+
+
+def balanced_pushes(setting: Setting, scale: dict[int, float]) -> Objective:
+    """The objective of a curing scale and weights q_g ∝ 1/(π_g Δ_g), of mean 1.
+
+    Raises
+    ------
+    SettingError
+        An observed group is empty.
+
+    Examples
+    --------
+    >>> setting = Setting(n=10, d=10, rho=0.8, gamma=5.0, sigma=0.5)
+    >>> balanced_pushes(setting, {1: 2.0, 0: 1.0}).weight
+    {1: 0.4166666666666667, 0: 3.333333333333334}
+    """
+    shares = both_groups("a lasting cure", setting)
+    pushes = {group: 1 / (shares[group] * scale[group]) for group in shares}
+    mean = sum(shares[group] * pushes[group] for group in shares)
+    weight = {group: push / mean for group, push in pushes.items()}
+    return Objective(weight=weight, scale=scale, name="lasting cure")

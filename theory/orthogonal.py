@@ -18,7 +18,7 @@ from .objective import Objective
 from .results import Solution
 from .ridge import ridge_path
 from .setting import Setting
-from .squared_hinge import curing_scale, max_margin
+from .squared_hinge import curing_scale, lasting_cure, max_margin
 
 __all__ = [
     "Asymptote",
@@ -30,6 +30,7 @@ __all__ = [
     "decoupled_flow",
     "first_step",
     "flow",
+    "lasting_cure",
     "leave_one_out",
     "log_crossing_time",
     "max_margin",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .cells import CellSystem, cell_system
 from .convex import minimise, solve_scaled
-from .curing import root_of_the_spurious_weight
+from .curing import balanced_pushes, root_of_the_spurious_weight
 from .errors import NotSeparableError, PitfallsError
 from .frame import Frame, hinge_energy
 from .hinge import hinge
@@ -18,7 +18,13 @@ from .objective import Objective
 from .results import Solution
 from .setting import Setting
 
-__all__ = ["curing_scale", "max_margin", "memorization_threshold", "separability_threshold"]
+__all__ = [
+    "curing_scale",
+    "lasting_cure",
+    "max_margin",
+    "memorization_threshold",
+    "separability_threshold",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[Array], tuple[float, Array, Array]]
@@ -189,6 +195,40 @@ def curing_scale(setting: Setting) -> dict[int, float]:
     (2.669, 0.9825)
     """
     return root_of_the_spurious_weight(setting, max_margin)
+
+
+def lasting_cure(setting: Setting) -> Objective:
+    """The objective that leans least on the spurious feature at this d/n, at all times (P13).
+
+    `curing_scale` at this d/n with weights q_g ∝ 1/(π_g Δ_g) of mean 1: no spurious weight in the
+    first step and in the limit, and in between next to none (observed, not proved; exact for
+    d/n → ∞, see `orthogonal.lasting_cure`).
+
+    Parameters
+    ----------
+    setting : Setting
+        With both observed groups.
+
+    Returns
+    -------
+    Objective
+        Named "lasting cure".
+
+    Raises
+    ------
+    SettingError
+        An observed group is empty.
+    PitfallsError
+        There is no max margin.
+
+    Examples
+    --------
+    >>> figure_1 = Setting(1000, 1798, 0.9, 5.0, 0.5, 0.12, 0.12)
+    >>> cure = lasting_cure(figure_1)
+    >>> round(cure.weight[0], 3), round(cure.scale[1], 3)
+    (7.274, 2.669)
+    """
+    return balanced_pushes(setting, curing_scale(setting))
 
 
 def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from .cells import NODES, CellSystem, cell_system
 from .convex import minimise
-from .curing import root_of_the_spurious_weight
+from .curing import balanced_pushes, root_of_the_spurious_weight
 from .frame import Frame, hinge_energy
 from .hinge import hinge
 from .objective import Objective
 from .results import Solution
 from .setting import Setting
 
-__all__ = ["curing_scale", "max_margin", "minimum"]
+__all__ = ["curing_scale", "lasting_cure", "max_margin", "minimum"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -140,3 +140,39 @@ def curing_scale(setting: Setting) -> dict[int, float]:
     True
     """
     return root_of_the_spurious_weight(setting, max_margin)
+
+
+def lasting_cure(setting: Setting) -> Objective:
+    """The objective that never leans on the spurious feature, from the first step on (P13).
+
+    `curing_scale` with weights q_g ∝ 1/(π_g Δ_g) of mean 1. In the flow from w = 0 both groups push
+    alike at every time, so w_a(t) = 0 exactly, with two cells and no feature noise; with noise it
+    is zero at the start and in the limit. No other weights, shifts and scales by group do that, up
+    to a common factor and a common shift.
+
+    Parameters
+    ----------
+    setting : Setting
+        With both observed groups.
+
+    Returns
+    -------
+    Objective
+        Named "lasting cure".
+
+    Raises
+    ------
+    SettingError
+        An observed group is empty.
+    PitfallsError
+        There is no max margin.
+
+    Examples
+    --------
+    >>> setting = Setting(n=500, d=1000, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> from pitfalls.theory.dynamics import flow
+    >>> run = flow(setting, lasting_cure(setting), [0.1, 10.0, 1e8])
+    >>> bool(abs(run.spurious).max() < 1e-12), run.core.round(3)
+    (True, array([0.069, 1.108, 5.73 ]))
+    """
+    return balanced_pushes(setting, curing_scale(setting))
