@@ -34,7 +34,9 @@ _COLOURS = {
     "ERM": "#D55E00",
     "reweighting": "#0072B2",
     "logit shifting": "#009E73",
-    "vector scaling": "#CC79A7",
+    "curing scale": "#CC79A7",
+    "lasting cure": "#56B4E9",
+    "vector scaling": "#E69F00",
 }
 _RC: dict[Any, Any] = {
     "axes.formatter.use_mathtext": True,

@@ -1,4 +1,4 @@
-"""Weight trajectories of three objectives, simulated and in closed form (the paper's Figure 5)."""
+"""Weight trajectories of five methods, simulated and in closed form (the paper's Figure 5)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..sims import draw as draw_sample
 from ..sims import gradient_flow, max_margin
-from ..theory import (
-    Objective,
-    Setting,
-    Solution,
-    Trajectory,
-    orthogonal,
-)
+from ..studies.train import ONE_LIMIT, curing_objective
+from ..theory import MAJORITY, Objective, PitfallsError, Setting, Solution, Trajectory, orthogonal
 from .style import PAGE_WIDTH, Table, colour, new_figure, style
 
 __all__ = ["ALT_TEXT", "Trajectories", "compute", "default_setting", "draw"]
@@ -28,11 +25,16 @@ __all__ = ["ALT_TEXT", "Trajectories", "compute", "default_setting", "draw"]
 Array: TypeAlias = NDArray[np.float64]
 
 _DASHED = (0, (2, 2))
+_WRONG = "0.93"
+_POINT: dict[str, Any] = {"color": "black", "marker": "o", "linestyle": "", "markersize": 5}
 
 ALT_TEXT = (
-    "Left: paths of the weights of ERM, reweighting and logit shifting in the plane of core and "
-    "spurious weight, solid lines simulated, dashed lines in closed form; all three bend towards "
-    "one black dot, the max margin. Right: their angles to the max margin fall like one over log t."
+    "Left: paths of the weights in the plane of core and spurious weight, solid lines simulated, "
+    "dashed lines in closed form. ERM, reweighting and logit shifting bend towards one black dot, "
+    "their max margin, which is wrong on the minority. The curing scale starts on the wrong side, "
+    "crosses, and runs beside the axis of no spurious weight to a dot of its own; the lasting cure "
+    "gets there on the axis. Right: each method's angle to its own max margin falls like one over "
+    "log t."
 )
 
 
@@ -59,21 +61,33 @@ class Trajectories:
     setting : Setting
     simulated, closed : list of Trajectory
         One per objective, on the same times.
-    limit, closed_limit : Solution
-        Max margin of the sample, and in the orthogonal limit.
+    limits, closed_limits : list of Solution
+        Each objective's max margin, of the sample and in the orthogonal limit.
 
     Examples
     --------
     >>> data = compute(Setting(50, 5000, 0.8, 3.0, 0.1), seed=0, latest=1e4, points=5)
     >>> data.simulated[0].name, len(data.table()["t"])
-    ('ERM', 30)
+    ('ERM', 50)
     """
 
     setting: Setting
     simulated: list[Trajectory]
     closed: list[Trajectory]
-    limit: Solution
-    closed_limit: Solution
+    limits: list[Solution]
+    closed_limits: list[Solution]
+
+    def cured(self) -> list[tuple[Trajectory, Solution]]:
+        """The simulated cures with their max margin, where the setting has one.
+
+        Examples
+        --------
+        >>> data = compute(Setting(50, 5000, 0.8, 3.0, 0.1), seed=0, latest=1e4, points=5)
+        >>> [run.name for run, _ in data.cured()]
+        ['curing scale', 'lasting cure']
+        """
+        shared = len(ONE_LIMIT)
+        return list(zip(self.simulated[shared:], self.limits[shared:], strict=True))
 
     def pairs(self) -> list[tuple[str, Trajectory, Solution]]:
         """Every trajectory with its source and its own max margin.
@@ -84,8 +98,14 @@ class Trajectories:
         >>> [source for source, _, _ in data.pairs()][:2]
         ['simulation', 'simulation']
         """
-        return [("simulation", run, self.limit) for run in self.simulated] + [
-            ("closed form", run, self.closed_limit) for run in self.closed
+        sides = (
+            ("simulation", self.simulated, self.limits),
+            ("closed form", self.closed, self.closed_limits),
+        )
+        return [
+            (source, run, limit)
+            for source, runs, limits in sides
+            for run, limit in zip(runs, limits, strict=True)
         ]
 
     def table(self) -> Table:
@@ -119,7 +139,10 @@ class Trajectories:
 def compute(
     setting: Setting, seed: int = 0, latest: float = 1e12, points: int = 121
 ) -> Trajectories:
-    """Simulate the three objectives on one draw, beside their closed forms.
+    """Simulate the objectives on one draw, beside their closed forms.
+
+    ERM, reweighting, logit shifting, and the curing scale and the lasting cure where they are not
+    ERM's: those of the orthogonal limit on both sides, so that they can be compared.
 
     Parameters
     ----------
@@ -137,24 +160,38 @@ def compute(
 
     Examples
     --------
-    >>> compute(Setting(50, 5000, 0.8, 3.0, 0.1), latest=1e4, points=5).limit.support
-    1.0
+    >>> data = compute(Setting(50, 5000, 0.8, 3.0, 0.1), latest=1e4, points=5)
+    >>> [limit.support for limit in data.limits]
+    [1.0, 1.0, 1.0, 1.0, 1.0]
     """
     times = np.logspace(-2, np.log10(latest), points)
-    objectives = [
-        Objective.erm(),
-        Objective.reweighting(setting),
-        Objective.logit_shifting(setting),
-    ]
+    objectives = [make(setting) for make in ONE_LIMIT.values()]
     sample = draw_sample(setting, seed)
-    limit = max_margin(sample)
+    limits = [max_margin(sample)] * len(objectives)
+    closed_limits = [orthogonal.max_margin(setting)] * len(objectives)
+    cures = _cures(setting)
+    if cures:
+        objectives += cures
+        limits += [max_margin(sample, cures[0])] * len(cures)
+        closed_limits += [orthogonal.max_margin(setting, cures[0])] * len(cures)
     return Trajectories(
         setting=setting,
         simulated=gradient_flow(sample, objectives, times),
         closed=[orthogonal.flow(setting, each, times) for each in objectives],
-        limit=limit,
-        closed_limit=orthogonal.max_margin(setting),
+        limits=limits,
+        closed_limits=closed_limits,
     )
+
+
+def _cures(setting: Setting) -> list[Objective]:
+    """The curing scale without and with its weights, where it is not ERM's."""
+    try:
+        cure = curing_objective(setting, orthogonal.curing_scale)
+    except PitfallsError:
+        return []
+    if math.isclose(cure.scale[MAJORITY], 1, rel_tol=1e-9):
+        return []
+    return [cure, orthogonal.lasting_cure(setting)]
 
 
 def draw(data: Trajectories) -> Figure:
@@ -167,20 +204,31 @@ def draw(data: Trajectories) -> Figure:
     2
     """
     with style():
-        figure = new_figure(PAGE_WIDTH, 3.1)
+        figure = new_figure(PAGE_WIDTH, 3.3)
         plane, angles = figure.subplots(1, 2)
         _draw_plane(plane, data)
         _draw_angles(angles, data)
-        handles = [Line2D([], [], color=colour(run.name), label=run.name) for run in data.simulated]
-        handles += [
-            Line2D([], [], color="0.3", label="simulation"),
-            Line2D([], [], color="0.3", linestyle=_DASHED, label="closed form, d/n → ∞"),
-            Line2D(
-                [], [], color="black", marker="o", linestyle="", markersize=5, label="max margin"
-            ),
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=6, columnspacing=1.2)
+        _add_legend(figure, data)
     return figure
+
+
+def _add_legend(figure: Figure, data: Trajectories) -> None:
+    """The methods in one row, what is drawn of them in the next."""
+    methods: list[Artist] = [
+        Line2D([], [], color=colour(run.name), label=run.name) for run in data.simulated
+    ]
+    kinds: list[Artist] = [
+        Line2D([], [], color="0.3", label="simulation"),
+        Line2D([], [], color="0.3", linestyle=_DASHED, label="closed form, d/n → ∞"),
+        Line2D([], [], **_POINT, label="max margin"),
+        Patch(color=_WRONG, linewidth=0, label="minority wrong"),
+    ]
+    columns = max(len(methods), len(kinds))
+    for row in (methods, kinds):
+        row += [Line2D([], [], linestyle="", label=" ")] * (columns - len(row))
+    # Columns are filled one after the other.
+    handles = [handle for column in zip(methods, kinds, strict=True) for handle in column]
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=2)
 
 
 def _position(weights: Array, times: Array) -> Array:
@@ -200,23 +248,30 @@ def _draw_plane(axes: Axes, data: Trajectories) -> None:
     for source, run, _ in data.pairs():
         path = _position(run.coordinates, times)
         axes.plot(path[:, 0], gamma * path[:, 1], **_line(source, run))
-    end = _position(data.limit.coordinates[None], times[-1:])[0]
-    axes.plot(end[0], gamma * end[1], "o", color="black", markersize=5, zorder=5)
+    ends = [("black", data.limits[0])]
+    ends += [(colour(run.name), limit) for run, limit in data.cured()[:1]]
+    for edge, limit in ends:
+        x, y, _ = _position(limit.coordinates[None], times[-1:])[0]
+        axes.plot(x, gamma * y, **_POINT, markeredgecolor=edge, zorder=5)
     right, top = 1.08 * axes.get_xlim()[1], axes.get_ylim()[1]
     bottom = min(axes.get_ylim()[0], -0.04 * top)
-    axes.fill_between([0, right], [0, right], top, color="0.93", linewidth=0, zorder=0)
-    axes.text(0.04 * right, 0.94 * top, "minority wrong", color="0.4", fontsize=7, va="top")
-    axes.text(0.96 * right, bottom / 2, "minority right", color="0.4", fontsize=7, ha="right")
+    axes.fill_between([0, right], [0, right], top, color=_WRONG, linewidth=0, zorder=0)
     axes.set(xlim=(0, right), ylim=(bottom, top))
     axes.set_xlabel("$w_y\\,/\\,\\|w\\| \\cdot \\log(1+t)$")
     axes.set_ylabel("$\\gamma w_a\\,/\\,\\|w\\| \\cdot \\log(1+t)$")
-    axes.set_title("Every objective ends at the same max margin")
+    shared = "Every method ends at the same max margin"
+    axes.set_title("Weights and shifts buy time, a cure lasts" if data.cured() else shared)
 
 
 def _draw_angles(axes: Axes, data: Trajectories) -> None:
     for source, run, limit in data.pairs():
-        axes.plot(run.times, run.angle(limit), **_line(source, run))
-    axes.set(xscale="log", yscale="log", xlabel="time $t$ = learning rate × steps")
+        degrees = run.angle(limit)
+        # The arc cosine of a number near 1 knows no smaller angles.
+        axes.plot(run.times, np.where(degrees > 1e-5, degrees, np.nan), **_line(source, run))
+    first, last = data.simulated[0].times[[0, -1]]
+    axes.set(xscale="log", yscale="log", xlim=(first / 3, 3 * last))
+    axes.set_xlabel("time $t$ = learning rate × steps")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_ylabel("angle to the max margin (degrees)")
-    axes.set_title("and gets there like 1/log $t$")
+    axes.set_ylabel("angle to its max margin (degrees)")
+    each = "and each method gets to its own like 1/log $t$"
+    axes.set_title(each if data.cured() else "and gets there like 1/log $t$")

@@ -24,7 +24,7 @@ _SETTING = (
     ("spurious-noise", "0.12", "σ_a, noise of the spurious feature"),
     ("label-noise", "0", "share η of training labels flipped"),
 )
-_OBJECTIVES = ("erm", "reweighting", "logit-shifting")
+_OBJECTIVES = ("erm", "reweighting", "logit-shifting", "curing-scale", "lasting-cure")
 
 
 def _count(text: str) -> int:
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="one run: group accuracies over time",
         description="Train on one draw of a setting and show group accuracies over time, with the "
-        "limit t → ∞. Gradient flow, or gradient descent where --learning-rate and --steps are "
+        "limits t → ∞. Gradient flow, or gradient descent where --learning-rate and --steps are "
         "given. Test accuracies are closed-form.",
     )
     _add_setting(train, defaults=True)
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "--objective",
         action="append",
         choices=_OBJECTIVES,
-        help="may be given more than once (default: all three)",
+        help="may be given more than once (default: all five, as far as the setting has them)",
     )
     train.add_argument(
         "--time", type=_real, metavar="T", help="flow until t = rate × steps (default 1e6)"

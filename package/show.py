@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich import box
@@ -17,6 +18,8 @@ from . import studies
 
 if TYPE_CHECKING:
     from .benchmarks import Report
+    from .studies.train import Limit
+    from .theory import Setting
 
 __all__ = ["progress", "show_benchmarks", "show_training", "show_verification"]
 
@@ -96,7 +99,7 @@ def show_verification(table: studies.Verification) -> None:
 
 
 def show_training(training: studies.Training) -> None:
-    """Print group accuracies over time, a table for each objective, and the limits below."""
+    """Print group accuracies over time, a table for each objective; below, limits by scale."""
     console = _console()
     setting = training.setting
     for line in (
@@ -116,15 +119,34 @@ def show_training(training: studies.Training) -> None:
         for time, *accuracies in zip(run.times, *columns, strict=True):
             grid.add_row(f"{time:.4g}", *(f"{x:.3f}" for x in accuracies))
         console.print(grid)
-    for name, solution in training.limits.items():
-        accuracy = solution.accuracy(setting)
-        core, spurious, memory = solution.coordinates
-        console.print(
-            f"{name}: test majority {accuracy.majority:.4f}, minority {accuracy.minority:.4f} "
-            f"(w_y {core:.4f}, w_a {spurious:.4f}, ‖w_ε‖ {memory:.4f})"
-        )
-    if "limit of this draw" not in training.limits:
+    for sharing, limits in groupby(training.limits, key=lambda limit: limit.objectives):
+        _show_limits(console, sharing, list(limits), setting)
+    if "limit of this draw" not in [limit.name for limit in training.limits]:
         console.print("This draw cannot be separated: training ends at a finite minimiser.")
+    for name, reason in training.left_out.items():
+        text = Text(f"{name} is left out: {reason}")
+        console.print(text, soft_wrap=not sys.stdout.isatty())
+
+
+def _show_limits(
+    console: Console, sharing: Sequence[str], limits: Sequence[Limit], setting: Setting
+) -> None:
+    """A table of one scale's limits, the draw's and the predicted one, at most 80 wide."""
+    majority, minority = limits[0].majority_scale, limits[0].minority_scale
+    scale = f" (Δ_maj/Δ_min = {majority / minority:.4g})"
+    console.print(f"limit t → ∞ of {', '.join(sharing)}{scale if majority != minority else ''}")
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("")
+    for name in ("test majority", "test minority", "w_y", "w_a", "‖w_ε‖"):
+        grid.add_column(name, justify="right")
+    for limit in limits:
+        accuracy = limit.solution.accuracy(setting)
+        numbers = (accuracy.majority, accuracy.minority, *limit.solution.coordinates)
+        # Adding zero to what is rounded: −1e-17 is shown as 0, not as −0.
+        grid.add_row(
+            limit.name.removeprefix("limit "), *(f"{round(x, 4) + 0:.4f}" for x in numbers)
+        )
+    console.print(grid)
 
 
 def _seconds(value: float) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..sims import draw, gradient_descent, gradient_flow, max_margin
+from ..sims import Sample, draw, gradient_descent, gradient_flow, max_margin
 from ..theory import (
+    MAJORITY,
+    MINORITY,
     GroupAccuracy,
     NotSeparableError,
     Objective,
+    PitfallsError,
     Setting,
     SettingError,
     Solution,
@@ -20,14 +23,77 @@ from ..theory import (
     proportional,
 )
 
-__all__ = ["OBJECTIVES", "Training", "train"]
+__all__ = ["OBJECTIVES", "ONE_LIMIT", "Limit", "Training", "curing_objective", "train"]
 
-OBJECTIVES: dict[str, Callable[[Setting], Objective]] = {
+
+def curing_objective(
+    setting: Setting, rule: Callable[[Setting], dict[int, float]] = proportional.curing_scale
+) -> Objective:
+    """Vector scaling with the curing scale: a method whose benefit does not end (P13).
+
+    It begins badly: with weights too, it is the lasting cure.
+
+    Parameters
+    ----------
+    setting : Setting
+    rule : callable
+        `proportional.curing_scale`, at this d/n, or `orthogonal.curing_scale`, at d/n → ∞.
+
+    Raises
+    ------
+    PitfallsError
+        The setting has no curing scale.
+
+    Examples
+    --------
+    >>> curing_objective(Setting(50, 400, 0.8, 3.0, 0.1)).name
+    'curing scale'
+    """
+    return replace(Objective.vector_scaling(setting, rule(setting)), name="curing scale")
+
+
+ONE_LIMIT: dict[str, Callable[[Setting], Objective]] = {
     "erm": lambda setting: Objective.erm(),
     "reweighting": Objective.reweighting,
     "logit-shifting": Objective.logit_shifting,
 }
-"""The objectives by the names the command gives them."""
+"""The three methods that tend to one max margin, by the names the command gives them."""
+
+OBJECTIVES: dict[str, Callable[[Setting], Objective]] = {
+    **ONE_LIMIT,
+    "curing-scale": curing_objective,
+    "lasting-cure": proportional.lasting_cure,
+}
+"""All methods by the names the command gives them; the last two share a max margin of their own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """Where training tends to, in direction.
+
+    Attributes
+    ----------
+    name : str
+        Of this draw, or predicted at this d/n.
+    objectives : list of str
+        The methods that tend to it: those of one scale.
+    majority_scale, minority_scale : float
+        Their Δ on the two groups.
+    solution : Solution
+        The max margin.
+
+    Examples
+    --------
+    >>> limit, _ = train(Setting(50, 400, 0.8, 3.0, 0.1), ["erm", "reweighting"]).limits
+    >>> limit.name, limit.objectives, limit.majority_scale
+    ('limit of this draw', ['ERM', 'reweighting'], 1.0)
+    """
+
+    name: str
+    objectives: list[str]
+    majority_scale: float
+    minority_scale: float
+    solution: Solution
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +105,24 @@ class Training:
     setting : Setting
     seed : int
     runs : list of Trajectory
-    limits : dict of str to Solution
-        The max margin of this draw and the one predicted at this d/n, where they exist.
+    limits : list of Limit
+        For each scale the max margin of this draw and the one predicted at this d/n, where they
+        exist.
+    left_out : dict of str to str
+        Names of the methods that were asked for by default only and do not exist here, and why.
 
     Examples
     --------
-    >>> list(train(Setting(50, 400, 0.8, 3.0, 0.1), ["erm"], latest=10.0).limits)
-    ['limit of this draw', 'limit predicted at this d/n']
+    >>> training = train(Setting(50, 400, 0.8, 3.0, 0.1), ["erm"], latest=10.0)
+    >>> [limit.name for limit in training.limits], training.left_out
+    (['limit of this draw', 'limit predicted at this d/n'], {})
     """
 
     setting: Setting
     seed: int
     runs: list[Trajectory]
-    limits: dict[str, Solution]
+    limits: list[Limit]
+    left_out: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """The runs as a JSON object, schema 1; test accuracies are closed-form.
@@ -60,7 +131,7 @@ class Training:
         --------
         >>> training = train(Setting(50, 400, 0.8, 3.0, 0.1), ["erm"], latest=10.0)
         >>> list(training.as_json())
-        ['schema', 'seed', 'setting', 'runs', 'limits']
+        ['schema', 'seed', 'setting', 'runs', 'limits', 'left_out']
         """
         runs = []
         for run in self.runs:
@@ -75,13 +146,15 @@ class Training:
             )
         limits = [
             {
-                "name": name,
-                "core": solution.core,
-                "spurious": solution.spurious,
-                "memory": solution.memory,
-                "test": asdict(solution.accuracy(self.setting)),
+                "name": limit.name,
+                "objectives": limit.objectives,
+                "scale": {"majority": limit.majority_scale, "minority": limit.minority_scale},
+                "core": limit.solution.core,
+                "spurious": limit.solution.spurious,
+                "memory": limit.solution.memory,
+                "test": asdict(limit.solution.accuracy(self.setting)),
             }
-            for name, solution in self.limits.items()
+            for limit in self.limits
         ]
         return {
             "schema": 1,
@@ -89,6 +162,9 @@ class Training:
             "setting": asdict(self.setting),
             "runs": runs,
             "limits": limits,
+            "left_out": [
+                {"objective": name, "reason": reason} for name, reason in self.left_out.items()
+            ],
         }
 
 
@@ -112,7 +188,7 @@ def train(
     ----------
     setting : Setting
     objectives : list of str, optional
-        Keys of `OBJECTIVES`; all by default.
+        Keys of `OBJECTIVES`. By default all that the setting admits.
     latest : float, optional
         Last time of the flow, t = learning rate × steps, in (0.01, 1e16]; 1e6 by default.
     learning_rate, steps : float and int, optional
@@ -129,6 +205,8 @@ def train(
     ------
     SettingError
         An argument is out of range.
+    PitfallsError
+        A method that was asked for by name does not exist in this setting.
 
     Examples
     --------
@@ -149,7 +227,14 @@ def train(
     unknown = [name for name in names if name not in OBJECTIVES]
     if unknown or not names:
         raise SettingError("objectives", names, f"some of {', '.join(OBJECTIVES)}")
-    chosen = [OBJECTIVES[name](setting) for name in names]
+    chosen, left_out = [], {}
+    for name in names:
+        try:
+            chosen.append(OBJECTIVES[name](setting))
+        except PitfallsError as reason:
+            if objectives is not None:
+                raise
+            left_out[name.replace("-", " ")] = str(reason)
     sample = draw(setting, seed)
     if learning_rate is not None and steps is not None:
         last = max(steps, 0)
@@ -161,14 +246,29 @@ def train(
             raise SettingError("time", end, "a number in (0.01, 1e16]")
         times = np.concatenate(([0.0], np.geomspace(1e-2, end, points)))
         runs = gradient_flow(sample, chosen, times)
+    together: dict[tuple[float, float], list[Objective]] = {}
+    for each in chosen:
+        majority, minority = each.resolve([MAJORITY, MINORITY], 2)[2].tolist()
+        together.setdefault((majority, minority), []).append(each)
+    limits = [
+        limit
+        for scale, sharing in together.items()
+        for limit in _limits(scale, sharing, setting, sample)
+    ]
+    return Training(setting, seed, runs, limits, left_out)
+
+
+def _limits(
+    scale: tuple[float, float], sharing: list[Objective], setting: Setting, sample: Sample
+) -> Iterator[Limit]:
+    """The max margins of objectives of one scale, those that exist."""
     solvers: dict[str, Callable[[], Solution]] = {
-        "limit of this draw": lambda: max_margin(sample),
-        "limit predicted at this d/n": lambda: proportional.max_margin(setting),
+        "limit of this draw": lambda: max_margin(sample, sharing[0]),
+        "limit predicted at this d/n": lambda: proportional.max_margin(setting, sharing[0]),
     }
-    limits = {}
     for name, solve in solvers.items():
         try:
-            limits[name] = solve()
+            solution = solve()
         except NotSeparableError:
             continue
-    return Training(setting, seed, runs, limits)
+        yield Limit(name, [each.name for each in sharing], *scale, solution)

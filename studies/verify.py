@@ -80,7 +80,8 @@ def verify(
     """Check the model's closed forms against simulation, statement by statement.
 
     (a) without example-specific features, (b) with them, on both sides of κ* and for d/n from 0.5
-    to 1000, (c) three objectives on the same data, (d) the paper's Figure 1.
+    to 1000, (c) three objectives on the same data, (d) the paper's Figure 1, (e) vector scaling
+    with the curing scale, whose limit has no spurious weight.
 
     Parameters
     ----------

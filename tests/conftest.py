@@ -5,11 +5,15 @@ import signal
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Derandomised, so that a red test is red for everyone; the thorough profile only searches longer.
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=300, deadline=None, derandomize=True)
+# For code that is meant to fail: the first failure will do, no smaller one is looked for.
+settings.register_profile(
+    "mutated", max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

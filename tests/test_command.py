@@ -13,8 +13,11 @@ from pitfalls import sims, studies
 from pitfalls.cli import main
 from pitfalls.figures import trajectories
 from pitfalls.studies.statements import exact
+from pitfalls.studies.train import OBJECTIVES, ONE_LIMIT
 from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
 
+SHARING = ["ERM", "reweighting", "logit shifting"]
+CURES = ["curing scale", "lasting cure"]
 SMALL = ["--n", "30", "--d", "90", "--rho", "0.8", "--gamma", "2"]
 SETTING = Setting(30, 90, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
 
@@ -97,7 +100,18 @@ def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
         ("train --gamma nan", "gamma = nan"),
         ("train --sigma -1", "sigma = -1.0"),
         ("train --label-noise 0.6", "label_noise = 0.6"),
-        ("train --n 20 --d 30 --rho 1", "majority (1) and minority (0), both non-empty"),
+        *(
+            (
+                f"train --n 20 --d 30 --rho 1 --objective {objective}",
+                "majority (1) and minority (0), both non-empty",
+            )
+            for objective in ("reweighting", "logit-shifting", "curing-scale")
+        ),
+        ("train --n 20 --d 30 --sigma 0 --objective curing-scale", "there is no max margin"),
+        (
+            "train --n 20 --d 4 --label-noise 0.2 --objective curing-scale --objective erm",
+            "no max margin exists",
+        ),
         ("train --n 20 --d 30 --seed -1", "seed = -1"),
         ("train --time 0", "time = 0.0: must be a number in (0.01, 1e16]"),
         ("train --time 1e17", "time = 1e+17: must be"),
@@ -150,10 +164,11 @@ def test_train_writes_what_the_library_computes(tmp_path):
     assert "n = 30, d = 90" in done.stdout
     assert "seed 4" in done.stdout
     content = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
-    assert set(content) == {"schema", "seed", "setting", "runs", "limits"}
+    assert set(content) == {"schema", "seed", "setting", "runs", "limits", "left_out"}
     assert (content["schema"], content["seed"]) == (1, 4)
     assert Setting(**content["setting"]) == SETTING
-    assert [run["objective"] for run in content["runs"]] == ["ERM", "reweighting", "logit shifting"]
+    assert content["left_out"] == []
+    assert [run["objective"] for run in content["runs"]] == ["ERM", *SHARING[1:], *CURES]
     sample = sims.draw(SETTING, 4)
     first = content["runs"][0]
     flow = sims.gradient_flow(sample, Objective.erm(), first["times"])
@@ -171,16 +186,105 @@ def test_train_writes_what_the_library_computes(tmp_path):
         (first["train"]["minority"], flow.train.minority),
     ):
         assert np.abs(np.array(found) - expected).max() < 1e-6
-    draw_limit, predicted = content["limits"]
-    for found, expected in (
-        (draw_limit, sims.max_margin(sample)),
-        (predicted, proportional.max_margin(SETTING)),
+    scale = proportional.curing_scale(SETTING)
+    cure = Objective.vector_scaling(SETTING, scale)
+    assert len(content["limits"]) == 4
+    for index, (sharing, objective) in enumerate(((SHARING, None), (CURES, cure))):
+        draw_limit, predicted = content["limits"][2 * index : 2 * index + 2]
+        for found, name, expected in (
+            (draw_limit, "limit of this draw", sims.max_margin(sample, objective)),
+            (
+                predicted,
+                "limit predicted at this d/n",
+                proportional.max_margin(SETTING, objective),
+            ),
+        ):
+            assert (found["name"], found["objectives"]) == (name, sharing)
+            majority = scale[1] if objective else 1
+            assert found["scale"] == {"majority": pytest.approx(majority, rel=1e-12), "minority": 1}
+            values = [found["core"], found["spurious"], found["memory"]]
+            assert np.abs(values - expected.coordinates).max() < 1e-9
+            assert found["test"]["minority"] == pytest.approx(
+                expected.accuracy(SETTING).minority, abs=1e-9
+            )
+    assert abs(content["limits"][3]["spurious"]) < 1e-9 < abs(content["limits"][1]["spurious"])
+    for run, objective in zip(
+        content["runs"][3:], (cure, proportional.lasting_cure(SETTING)), strict=True
     ):
-        values = [found["core"], found["spurious"], found["memory"]]
-        assert np.abs(values - expected.coordinates).max() < 1e-9
-        assert found["test"]["minority"] == pytest.approx(
-            expected.accuracy(SETTING).minority, abs=1e-9
-        )
+        expected = sims.gradient_flow(sample, objective, first["times"])
+        assert np.abs(np.array(run["core"]) - expected.core).max() < 1e-6
+
+
+def test_train_names_the_methods_of_each_limit_within_80_columns(capsys):
+    assert main(["train", *SMALL, "--time", "1"]) == 0
+    shown = capsys.readouterr().out
+    ratio = proportional.curing_scale(SETTING)[1]
+    start = shown.index("limit t → ∞ of ERM, reweighting, logit shifting\n")
+    cured = f"limit t → ∞ of curing scale, lasting cure (Δ_maj/Δ_min = {ratio:.4g})\n"
+    assert shown.index(cured) > start
+    assert "left out" not in shown
+    lines = shown[start:].splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    last = [line.split() for line in lines if line.startswith(" predicted at this d/n")][-1]
+    prediction = proportional.max_margin(
+        SETTING, Objective.vector_scaling(SETTING, {1: ratio, 0: 1.0})
+    )
+    assert last[4:] == [
+        *(f"{prediction.accuracy(SETTING).minority:.4f}" for _ in range(2)),
+        f"{prediction.core:.4f}",
+        "0.0000",
+        f"{prediction.memory:.4f}",
+    ]
+
+
+def test_methods_of_one_scale_share_one_limit():
+    # At so small a d/n nothing is memorised, and ERM has no spurious weight itself.
+    setting = replace(SETTING, d=3, core_noise=0.0, spurious_noise=0.0)
+    training = studies.train(setting, latest=1.0)
+    assert [limit.objectives for limit in training.limits] == [[*SHARING, *CURES]] * 2
+    alone = studies.train(SETTING, ["curing-scale", "reweighting"], latest=1.0)
+    assert [limit.objectives for limit in alone.limits] == [["curing scale"]] * 2 + [
+        ["reweighting"]
+    ] * 2
+
+
+def test_a_method_by_its_name_in_the_command_has_that_name():
+    assert list(OBJECTIVES) == [*ONE_LIMIT, "curing-scale", "lasting-cure"]
+    for key, make in OBJECTIVES.items():
+        assert make(SETTING).name.lower() == key.replace("-", " ")
+
+
+def test_a_default_method_that_does_not_exist_is_left_out_and_says_why(tmp_path, capsys):
+    out = tmp_path / "run.json"
+    flags = ["--n", "20", "--d", "60", "--rho", "1", "--time", "1", "--json", str(out)]
+    assert main(["train", *flags]) == 0
+    shown = capsys.readouterr().out
+    content = json.loads(out.read_text(encoding="utf-8"))
+    assert [run["objective"] for run in content["runs"]] == ["ERM"]
+    assert [each["objective"] for each in content["left_out"]] == [*SHARING[1:], *CURES]
+    for each in content["left_out"]:
+        assert "minority (0), both non-empty" in each["reason"]
+        assert f"{each['objective']} is left out: {each['reason']}\n" in shown
+    assert [limit["objectives"] for limit in content["limits"]] == [["ERM"], ["ERM"]]
+
+
+def test_without_a_predicted_max_margin_only_the_cures_are_left_out(tmp_path, capsys):
+    flags = ["--n", "20", "--d", "4", "--label-noise", "0.2", "--time", "1"]
+    out = tmp_path / "run.json"
+    assert main(["train", *flags, "--json", str(out)]) == 0
+    shown = capsys.readouterr().out
+    for name in CURES:
+        assert f"{name} is left out: d/n = 0.2" in shown
+    content = json.loads(out.read_text(encoding="utf-8"))
+    assert [run["objective"] for run in content["runs"]] == SHARING
+
+
+def test_help_of_train_names_all_methods(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"--objective {{{','.join(OBJECTIVES)}}}" in shown
+    assert "default: all five" in shown
 
 
 def test_train_by_descent_ends_after_the_steps(tmp_path):

@@ -67,6 +67,16 @@ def test_the_same_seed_gives_the_same_bytes(kind):
     assert content(draw(NOISY, 7, kind)) != content(draw(NOISY, child, kind))
 
 
+@pytest.mark.parametrize("d", [30, 60])
+def test_the_factor_has_the_lengths_of_bartlett(d):
+    """Σ L_ii²/σ² is a sum of χ² of d, d − 1, … degrees; 1 % is 9 standard errors here."""
+    setting = Setting(40, d, 0.8, 2.0, 0.6)
+    factors = [draw(setting, seed, "gram").source.factor for seed in range(1000)]
+    total = sum(float((factor.diagonal() ** 2).sum()) for factor in factors) / 0.6**2
+    degrees = 1000 * sum(range(d, d - min(40, d), -1))
+    assert abs(total - degrees) < LIMIT * np.sqrt(2 * degrees)
+
+
 @pytest.mark.parametrize("kind", ["explicit", "gram"])
 def test_a_draw_shares_no_numbers_with_draws_from_its_seeds_children(kind):
     def numbers(seed):

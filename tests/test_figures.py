@@ -3,17 +3,31 @@
 import csv
 import io
 import math
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from pitfalls import figures
 from pitfalls.figures import style, trajectories
+from pitfalls.sims import draw, gradient_flow, max_margin
 from pitfalls.studies import write_atomically
-from pitfalls.theory import NotSeparableError, Setting, angle
+from pitfalls.theory import (
+    NotSeparableError,
+    Objective,
+    PitfallsError,
+    Setting,
+    angle,
+    orthogonal,
+)
 
 SMALL = Setting(50, 50_000, 0.8, 3.0, 0.05)
-NAMES = ["ERM", "reweighting", "logit shifting"]
+NAMES = ["ERM", "reweighting", "logit shifting", "curing scale", "lasting cure"]
+# Groups of one size: the curing scale is ERM's.
+BALANCED = Setting(50, 5000, 0.5, 3.0, 0.1)
+
+
+KINDS = ["simulation", "closed form, d/n → ∞", "max margin", "minority wrong"]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +35,7 @@ def data():
     return trajectories.compute(SMALL, seed=1, latest=1e8, points=21)
 
 
-def test_data_hold_three_objectives_simulated_and_in_closed_form(data):
+def test_data_hold_five_objectives_simulated_and_in_closed_form(data):
     assert [run.name for run in data.simulated] == NAMES
     assert [run.name for run in data.closed] == NAMES
     for run in data.simulated + data.closed:
@@ -34,7 +48,7 @@ def test_table_is_long_and_says_what_was_computed(data):
     table = data.table()
     columns = ["objective", "source", "t", "w_y", "gamma_w_a", "w_eps", "angle_degrees"]
     assert list(table) == columns
-    assert {len(column) for column in table.values()} == {2 * 3 * 21}
+    assert {len(column) for column in table.values()} == {2 * 5 * 21}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*table.values(), strict=True)]
     chosen = [r for r in rows if (r["objective"], r["source"]) == ("reweighting", "closed form")]
     run = data.closed[1]
@@ -42,7 +56,7 @@ def test_table_is_long_and_says_what_was_computed(data):
     for name, values in zip(columns[2:6], expected, strict=True):
         found = np.array([float(r[name]) for r in chosen])
         assert np.abs(found - values).max() <= 1e-9 * np.abs(values).max()
-    last = angle(run.at(20), data.closed_limit)
+    last = angle(run.at(20), data.closed_limits[1])
     assert float(chosen[-1]["angle_degrees"]) == pytest.approx(last, rel=1e-8)
 
 
@@ -53,13 +67,59 @@ def test_closed_form_is_near_the_simulation_of_nearly_orthogonal_data(data):
         lengths = np.linalg.norm(closed.coordinates, axis=1)
         gap = np.linalg.norm(simulated.coordinates - closed.coordinates, axis=1)
         assert (gap < nearness * lengths).all()
-    gap = np.linalg.norm(data.limit.coordinates - data.closed_limit.coordinates)
-    assert 0 < gap < nearness
+    for limit, closed_limit in zip(data.limits, data.closed_limits, strict=True):
+        gap = np.linalg.norm(limit.coordinates - closed_limit.coordinates)
+        assert 0 < gap < nearness
 
 
-def test_every_objective_ends_nearer_to_the_one_limit(data):
-    for _, run, limit in data.pairs():
-        assert (np.diff(run.angle(limit)[-8:]) < 0).all()
+def test_three_methods_share_a_limit_and_the_cure_has_its_own(data):
+    scale = orthogonal.curing_scale(SMALL)
+    sample, cure = draw(SMALL, 1), Objective.vector_scaling(SMALL, scale)
+    shared = [max_margin(sample), orthogonal.max_margin(SMALL)]
+    own = [max_margin(sample, cure), orthogonal.max_margin(SMALL, cure)]
+    for limits, erm, cured in zip((data.limits, data.closed_limits), shared, own, strict=True):
+        found = [limit.coordinates for limit in limits]
+        assert np.abs(found[:3] - erm.coordinates).max() < 1e-12
+        assert np.abs(found[3] - cured.coordinates).max() < 1e-9
+        assert np.abs(found[4] - cured.coordinates).max() < 1e-9
+        assert abs(cured.spurious) < 0.02 * erm.spurious
+    cures = (cure, orthogonal.lasting_cure(SMALL))
+    for run, objective in zip(data.simulated[3:], cures, strict=True):
+        expected = gradient_flow(sample, objective, run.times)
+        assert np.abs(run.coordinates - expected.coordinates).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "setting", [BALANCED, replace(SMALL, sigma=0.0)], ids=["balanced", "no memory"]
+)
+def test_a_setting_without_another_cure_is_drawn_without(setting):
+    bare = trajectories.compute(setting, latest=1e4, points=5)
+    assert [run.name for run in bare.simulated] == NAMES[:3]
+    assert bare.cured() == []
+    figure = trajectories.draw(bare)
+    plane = figure.axes[0]
+    assert len([line for line in plane.get_lines() if line.get_marker() == "o"]) == 1
+    assert "same max margin" in plane.get_title(loc="left")
+    words = [text.get_text().strip() for text in figure.legends[0].get_texts()]
+    assert sorted(words) == sorted(["", *NAMES[:3], *KINDS])
+
+
+def test_a_setting_without_any_cure_is_drawn_without(monkeypatch):
+    def none(_):
+        raise PitfallsError("no scale")
+
+    monkeypatch.setattr(trajectories.orthogonal, "curing_scale", none)
+    bare = trajectories.compute(SMALL, latest=1e4, points=5)
+    assert [run.name for run in bare.simulated] == NAMES[:3]
+
+
+def test_every_objective_ends_nearer_to_its_limit(data):
+    for source, run, limit in data.pairs():
+        if (source, run.name) == ("closed form", "lasting cure"):
+            # In the limit d/n → ∞ it has the direction of its max margin from the start.
+            assert run.angle(limit).max() < 1e-5
+        else:
+            assert (np.diff(run.angle(limit)[-8:]) < 0).all()
 
 
 def test_the_same_seed_gives_the_same_files(tmp_path):
@@ -82,7 +142,7 @@ def test_files_are_what_their_names_say(tmp_path, data):
     assert paths[1].read_bytes().startswith(b"%PDF")
     rows = list(csv.reader(io.StringIO(paths[2].read_text(encoding="utf-8"))))
     assert rows[0] == list(table)
-    assert len(rows) == 1 + 2 * 3 * 21
+    assert len(rows) == 1 + 2 * 5 * 21
     assert sorted(path.name for path in paths[0].parent.iterdir()) == sorted(
         path.name for path in paths
     )
@@ -99,8 +159,8 @@ def test_drawing_leaves_the_settings_of_others_alone(data):
 def test_lines_have_their_objectives_colours(data):
     for axes in trajectories.draw(data).axes:
         colours = [line.get_color() for line in axes.get_lines()]
-        assert colours[:3] == [style.colour(name) for name in NAMES]
-        assert colours[3:6] == ["black"] * 3
+        assert colours[:5] == [style.colour(name) for name in NAMES]
+        assert colours[5:10] == ["black"] * 5
 
 
 def test_an_objectives_colour_is_fixed():
@@ -108,7 +168,9 @@ def test_an_objectives_colour_is_fixed():
     assert chosen["ERM"] == "#D55E00"
     assert chosen["reweighting"] == "#0072B2"
     assert chosen["logit shifting"] == "#009E73"
-    assert len(set(chosen.values())) == 5
+    assert chosen["curing scale"] == "#CC79A7"
+    assert chosen["lasting cure"] == "#56B4E9"
+    assert len(set(chosen.values())) == 7
 
 
 def test_axes_say_what_they_show(data):
@@ -119,16 +181,55 @@ def test_axes_say_what_they_show(data):
     assert "degrees" in angles.get_ylabel()
 
 
-def test_the_max_margin_point_is_where_the_paths_end(data):
+def test_the_max_margin_points_are_where_the_paths_end(data):
     plane = trajectories.draw(data).axes[0]
-    [point] = [line for line in plane.get_lines() if line.get_marker() == "o"]
-    limit = data.limit.coordinates * np.array([1, SMALL.gamma, 1])
-    expected = limit[:2] / data.limit.norm * np.log1p(1e8)
-    assert np.abs(np.ravel(point.get_data()) - expected).max() < 1e-9
+    points = [line for line in plane.get_lines() if line.get_marker() == "o"]
+    assert [point.get_markeredgecolor() for point in points] == ["black", style.colour(NAMES[3])]
     left, right = plane.get_xlim()
     bottom, top = plane.get_ylim()
-    assert left < expected[0] < right
-    assert bottom < expected[1] < top
+    for point, limit in zip(points, (data.limits[0], data.limits[3]), strict=True):
+        expected = limit.coordinates[:2] * [1, SMALL.gamma] / limit.norm * np.log1p(1e8)
+        assert np.abs(np.ravel(point.get_data()) - expected).max() < 1e-9
+        assert left < expected[0] < right
+        assert bottom < expected[1] < top
+
+
+def test_angles_are_to_each_methods_own_max_margin(data):
+    lines = trajectories.draw(data).axes[1].get_lines()
+    for line, (_, run, limit) in zip(lines, data.pairs(), strict=True):
+        found, expected = line.get_ydata(), run.angle(limit)
+        drawn = expected > 1e-5
+        assert np.abs(found[drawn] - expected[drawn]).max(initial=0) < 1e-12
+        assert np.isnan(found[~drawn]).all()
+
+
+def test_angles_that_are_rounding_are_not_drawn():
+    # Without memory reweighting is at its max margin at once.
+    clean = trajectories.compute(replace(SMALL, sigma=0.0), latest=1e4, points=5)
+    lines = trajectories.draw(clean).axes[1].get_lines()
+    drawn = np.concatenate([line.get_ydata() for line in lines])
+    assert np.isnan(lines[1].get_ydata()).all()
+    assert np.nanmin(drawn) > 1e-5
+
+
+def test_nothing_in_the_figure_overlaps(data):
+    figure = trajectories.draw(data)
+    figure.canvas.draw()
+    plane, angles = (axes.get_tightbbox() for axes in figure.axes)
+    legend = figure.legends[0].get_window_extent()
+    whole = figure.bbox
+    assert plane.x1 < angles.x0
+    for box in (plane, angles):
+        assert legend.y1 < box.y0
+    for box in (plane, angles, legend):
+        assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+
+
+def test_the_legend_names_the_methods_and_what_is_drawn_of_them(data):
+    words = [text.get_text() for text in trajectories.draw(data).legends[0].get_texts()]
+    assert words[::2] == NAMES
+    assert words[1::2] == [*KINDS, " "]
 
 
 def test_data_without_a_limit_are_refused():

@@ -57,7 +57,8 @@ def cured(setting, limit=proportional):
 def test_nothing_to_cure_is_left_alone():
     """No spurious feature, no memory, or too few features to memorise with (d/n ≤ δ_m)."""
     for setting in (of_kappa(1.0, gamma=0.0), Setting(9, 0, 0.7, 2.0, 1.0)):
-        assert orthogonal.curing_scale(setting) == {1: 1.0, 0: 1.0}
+        for limit in (orthogonal, proportional):
+            assert limit.curing_scale(setting) == {1: 1.0, 0: 1.0}
     few = Setting(1000, 200, 0.9, 5.0, 1.0)
     assert few.delta < proportional.memorization_threshold(few)
     assert proportional.curing_scale(few) == {1: 1.0, 0: 1.0}

@@ -10,8 +10,8 @@ import pytest
 import sympy as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.theory import Objective, PitfallsError, orthogonal, symbolic
-from pitfalls.theory.symbolic import catalogue, flow, influence, margin, primal, proofs
+from pitfalls.theory import Objective, PitfallsError, orthogonal, proportional, symbolic
+from pitfalls.theory.symbolic import catalogue, crossing, flow, influence, margin, primal, proofs
 from scipy.optimize import root
 from scipy.special import expit, wrightomega
 from strategies import gammas, kappas, majorities, of_kappa, powers, strong_majorities
@@ -32,7 +32,7 @@ GENERAL = (
     symbolic.scale_min,
 )
 NUMBERS = st.tuples(*[powers(-1, 1)] * 2, *[st.floats(-3, 3)] * 2, *[powers(-0.3, 0.3)] * 2)
-MODULES = (primal, margin, flow, influence, catalogue, proofs)
+MODULES = (primal, margin, flow, crossing, influence, catalogue, proofs)
 
 
 def forget():
@@ -97,6 +97,15 @@ LIMITS = {
     "ρ → 1, κ*": 0,
     "κ → 0, curing ratio": 1,
     "κ → ∞, curing ratio": "rho/(1 - rho)",
+    **{
+        f"κ → κ*, (κ* − κ)·log t×, {name}": "4*gamma**2*rho**2*(1 - rho)*(gamma**2 - 1)"
+        f"/(gamma**2*(2*rho - 1) - 1)**2*log((gamma**2 - 1)/(gamma**2 + 1)*{odds})"
+        for name, odds in {
+            "ERM": "rho/(1 - rho)",
+            "reweighting": "1",
+            "logit shifting": "(1 - rho)/rho",
+        }.items()
+    },
 }
 
 
@@ -118,28 +127,58 @@ def test_self_influence_tends_to_the_memory_of_a_cell():
 
 
 BENDS = {
-    # Where, which entry of what it returns, and the symbol whose coefficient there is 1 % off.
-    "stationarity in w_y": (primal, "stationarity", 0, "w_y"),
-    "stationarity in x1": (primal, "stationarity", 3, "x1"),
-    "margins": (primal, "margins", 1, "x2"),
-    "velocity": (flow, "velocity", 1, None),
-    "matched": (flow, "matched", 0, None),
-    "inverse diagonal": (influence, "inverse_diagonal", None, None),
+    # Where, which entry of what it returns, the symbol whose coefficient there is 1 % off, and
+    # the identities that should see it.
+    "stationarity in w_y": (primal, "stationarity", 0, "w_y", "_margin"),
+    "stationarity in x1": (primal, "stationarity", 3, "x1", "_margin"),
+    "margins": (primal, "margins", 1, "x2", "_margin"),
+    "velocity": (flow, "velocity", 1, None, "_flow"),
+    "velocity of x1": (flow, "velocity", 3, None, "_flow"),
+    "curing ratio": (margin, "curing_ratio", None, None, "_flow"),
+    "matched": (flow, "matched", 0, None, "_flow"),
+    "matched, intercept": (flow, "matched", 1, None, "_flow"),
+    "matched, intercept at κ*": (flow, "matched", 1, None, "_time"),
+    "divergence": (crossing, "divergence", None, None, "_time"),
+    "cost at finite d/n": (margin, "proportional_problem", 0, "w_y", "_finite"),
+    "constraint at finite d/n": (margin, "proportional_problem", 1, "r", "_finite"),
+    "inverse diagonal": (influence, "inverse_diagonal", None, None, "_influence"),
+}
+AT_FINITE = "P14: interpolator at finite d/n"
+FINITE = {
+    f"{AT_FINITE}, {part}"
+    for part in ("w_y, feature noise", "w_a, any scale", "w_y, label noise", "‖w_ε‖², ERM")
 }
 SEEN = {
     "stationarity in w_y": {"P3: w_y", "P14: Σ α/Δ = ‖w‖², any scale", "P4: κ*"},
     "stationarity in x1": {"P3: w_a", "P14: w_y = ‖w‖²", "P13: curing ratio"},
     "margins": {"P3: D", "P3: α_min at any scale", "P4: minority margin"},
     "velocity": {"P5: ṁ = K α̇, cell 1"},
-    "matched": {"P6: slope, w_y", "P6: t·ℓ → ‖ŵ‖²"},
+    "velocity of x1": {"P1: α̇, cell 1", "P13: the lasting cure pushes both groups alike"},
+    "curing ratio": {
+        "P13: the lasting cure keeps w_a",
+        "P13: the lasting cure pushes both groups alike",
+    },
+    "matched": {"P6: slope, w_y", "P6: t·ℓ → ‖ŵ‖²", "P6: w̃_a under flips"},
+    "matched, intercept": {
+        "P6: w̃_y under flips",
+        "P6: w̃_a under flips",
+        *(f"P6: β under flips, cell {g}" for g in (1, 2, 3, 4)),
+    },
+    "matched, intercept at κ*": {
+        f"P8: divergence at κ*, {name}" for name in (*METHODS, "any numbers")
+    },
+    "divergence": {f"P8: divergence at κ*, {name}" for name in (*METHODS, "any numbers")},
+    "cost at finite d/n": FINITE,
+    "constraint at finite d/n": {*FINITE, f"{AT_FINITE}, κ*"},
     "inverse diagonal": {"P10: held-out margin, cell 1", "P10: self-influence → κα, cell 2"},
 }
 STEP = sp.Rational(101, 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENDS)
 def test_a_bent_constant_is_refused(monkeypatch, name):
-    module, function, entry, letter = BENDS[name]
+    module, function, entry, letter, part = BENDS[name]
     exact = getattr(module, function)
 
     def bent(*arguments):
@@ -158,7 +197,6 @@ def test_a_bent_constant_is_refused(monkeypatch, name):
         if getattr(each, function, None) is exact:
             monkeypatch.setattr(each, function, bent)
     forget()
-    part = {primal: "_margin", flow: "_flow", influence: "_influence"}[module]
     try:
         found = getattr(proofs, f"{part}_identities")()
         assert [each for each in SEEN[name] if symbolic.holds(found[each])] == []
@@ -216,6 +254,55 @@ def test_interpolator_under_feature_noise_agrees(noise, kappa):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+FINITE_NOISE = {
+    "none": {},
+    "features": {"core_noise": 0.12, "spurious_noise": 0.12},
+    "labels": {"label_noise": 0.1},
+}
+
+
+def finite_point(setting):
+    """A setting's symbols, and the cells that it takes."""
+    cells = symbolic.four_cells() if setting.label_noise else symbolic.erm()
+    names = ("delta", "core_noise", "spurious_noise", "label_noise")
+    return cells, point(setting) | {getattr(symbolic, x): getattr(setting, x) for x in names}
+
+
+@pytest.mark.parametrize("noise", FINITE_NOISE)
+@given(st.integers(1, 9), gammas, powers(2.5, 3.5), st.integers(70, 200))
+def test_interpolator_agrees_where_all_are_support_vectors(noise, tenths, gamma, kappa, delta):
+    setting = of_kappa(kappa, tenths / 10, gamma, d=1000 * delta, **FINITE_NOISE[noise])
+    found = proportional.max_margin(setting)
+    # At large κ the share is Φ(√(δ − 1)): no κ makes it 1 at a small δ.
+    assert 1 - found.support < 1e-12
+    cells, at = finite_point(setting)
+    expected = coordinates(symbolic.interpolator(cells), at)
+    np.testing.assert_allclose(found.coordinates, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("noise", FINITE_NOISE)
+def test_interpolator_is_that_of_explicit_vectors(noise):
+    """At δ = 3, where some dual weights of the interpolator are negative."""
+    setting = of_kappa(2.0, 0.8, 2.0, d=3000, **FINITE_NOISE[noise])
+    cells, at = finite_point(setting)
+    rng, draws = np.random.default_rng(0), []
+    spread = np.array([setting.core_noise, setting.gamma * setting.spurious_noise])
+    plane = np.repeat(
+        [(cell.core, cell.spurious) for cell in setting.cells],
+        [cell.count for cell in setting.cells],
+        axis=0,
+    )
+    for _ in range(4):
+        u = plane + spread * rng.standard_normal(plane.shape)
+        memory = setting.sigma * rng.standard_normal((setting.n, setting.d))
+        dual = np.linalg.solve(u @ u.T + memory @ memory.T, np.ones(setting.n))
+        assert (dual < 0).any()
+        draws.append([*(dual @ u), np.linalg.norm(dual @ memory)])
+    expected = coordinates(symbolic.interpolator(cells), at)
+    # Without the factor 1 − 1/δ, w_y would be off by 0.06 to 0.08.
+    np.testing.assert_allclose(np.mean(draws, axis=0), expected, atol=0.01)
+
+
 @given(strong_majorities, powers(-0.5, 1.5))
 def test_critical_memory_agrees(rho, gamma):
     excess = gamma**2 * (2 * rho - 1) - 1
@@ -262,15 +349,23 @@ def test_second_derivative_is_that_of_the_flow(method):
 def test_asymptote_agrees(rho, gamma, kappa, numbers):
     setting = of_kappa(kappa, rho, gamma)
     objective, at = of_numbers(numbers)
-    at = {**point(setting), **at}
-    derived = symbolic.asymptote(symbolic.general())
+    check_asymptote(setting, objective, symbolic.general(), {**point(setting), **at})
+
+
+@given(st.integers(1, 9), gammas, kappas, st.integers(1, 4))
+def test_asymptote_agrees_under_label_noise(tenths, gamma, kappa, flips):
+    setting = of_kappa(kappa, tenths / 10, gamma, label_noise=flips / 10)
+    at = {**point(setting), symbolic.label_noise: mpmath.mpf(flips) / 10}
+    check_asymptote(setting, Objective.erm(), symbolic.four_cells(), at)
+
+
+def check_asymptote(setting, objective, cells, at):
+    gamma, derived = setting.gamma, symbolic.asymptote(cells)
     dual = [value(x, at) for x in derived.slope.dual]
     assume(min(dual) > 1e-3 * max(dual))
     law = orthogonal.asymptote(setting, objective)
     # The numeric side solves a linear system, whose condition multiplies rounding.
-    matrix = np.array(
-        symbolic.gram(symbolic.general()).applyfunc(lambda x: value(x, point(setting))), dtype=float
-    )
+    matrix = np.array(symbolic.gram(cells).applyfunc(lambda x: value(x, at)), dtype=float)
     digits = 1e-12 * max(1, np.linalg.cond(matrix) / 1e2)
     for found, expected in ((law.slope, derived.slope), (law.intercept, derived.intercept)):
         exact = np.array([value(x, at) for x in expected.dual])
@@ -330,6 +425,33 @@ def test_intercept_at_the_threshold(method, intercept):
     at = {**FIGURE_1, symbolic.kappa: CRITICAL}
     assert round(value(law.intercept.minority_margin, at), 3) == intercept
     assert abs(value(law.slope.minority_margin, at)) < 1e-30
+    # −b·D/(γ²(2ρ−1) − 1), with D = 4γ²ρ(1−ρ) + κ*(1+γ²) + κ*².
+    expected = -value(law.intercept.minority_margin, at) * float(9 + 26 * CRITICAL + CRITICAL**2)
+    found = value(symbolic.divergence(METHODS[method][0]()), at)
+    assert found == pytest.approx(expected / 19, rel=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_divergence_is_the_limit(method):
+    cells = METHODS[method][0]()
+    late = symbolic.log_crossing_time(cells).subs(FIGURE_1)
+    limit = sp.limit((CRITICAL - symbolic.kappa) * late, symbolic.kappa, CRITICAL)
+    assert float(limit) == pytest.approx(value(symbolic.divergence(cells), FIGURE_1), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("method", "side"), [("ERM", -1), ("reweighting", 1), ("logit shifting", 1)]
+)
+def test_divergence_is_that_of_the_numeric_crossing_time(method, side):
+    cells, objective = METHODS[method]
+    exact, critical, errors = value(symbolic.divergence(cells()), FIGURE_1), float(CRITICAL), []
+    for off in (1e-3, 1e-4):
+        setting = of_kappa((1 + side * off) * critical)
+        late = orthogonal.log_crossing_time(setting, objective(setting))
+        errors.append(-side * off * critical * late / exact - 1)
+    # What is left out is of first order in κ − κ*.
+    assert abs(errors[0]) < 0.01
+    assert errors[0] / errors[1] == pytest.approx(10, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -459,6 +581,9 @@ def test_latex_is_legible():
         r" + \kappa \left(\gamma^{2} + 1\right)}"
     )
     assert symbolic.latex("max margin, core") == expected
+    assert r"+ \kappa \left(1 - \frac{1}{\delta}\right)}{" in symbolic.latex(
+        "interpolator at finite d/n, core"
+    )
     with pytest.raises(KeyError):
         symbolic.latex("no such name")
 
@@ -476,6 +601,7 @@ def test_every_derivation_has_latex_of_an_equal_expression():
             # Exactly would take seconds; one point tells a wrong sign or bracket.
             names = sorted(entry.expression.free_symbols - {symbolic.rho}, key=str)
             at = {symbolic.rho: 0.8, **{x: 1 + i / 7 for i, x in enumerate(names)}}
+            at[symbolic.label_noise] = 0.1
             exact = float(entry.expression.evalf(30, subs=at))
             assert float(shown.evalf(30, subs=at)) == pytest.approx(exact, rel=1e-14)
         else:

@@ -1,5 +1,6 @@
 """Statements can be refused, and verification refuses a wrong theory."""
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pitfalls.sims import draw
 from pitfalls.studies import Statement, Verification, plan, verify
 from pitfalls.studies.statements import (
     FALSE_ALARM,
     Measured,
+    controlled,
     convergence,
     exact,
     extrapolated,
@@ -101,6 +104,31 @@ def test_replicates_that_agree_exactly_measure_exactly():
     assert same.z == 0
     assert not other.holds
     assert other.z == -math.inf
+
+
+def test_regression_on_controls_takes_away_what_they_explain():
+    rng = np.random.default_rng(3)
+    scores, ratios = [], []
+    for _ in range(1500):
+        controls = rng.normal(size=(24, 3))
+        noise = 0.1 * rng.normal(size=24)
+        values = 7 + controls @ [3.0, -2.0, 0.5] + noise
+        measured = controlled(values, controls)
+        assert measured.freedom == 20
+        scores.append(row(7.0, *vars(measured).values()).z)
+        ratios.append(measured.standard_error / Measured.of(values).standard_error)
+    scores = np.array(scores)
+    assert max(ratios) < 0.1
+    assert abs(scores.mean()) < 4.5 / np.sqrt(1500)
+    assert abs((scores**2).mean() - 1) < 4.5 * np.sqrt(2 / 1500)
+    beyond = (np.abs(scores) > stats.norm.isf(0.005)).sum()
+    assert abs(beyond - 15) < 4.5 * np.sqrt(15)
+
+
+def test_regression_without_controls_is_the_mean():
+    values = [1.0, 4.0, 2.0, 9.0]
+    measured, plain = controlled(values, np.zeros((4, 0))), Measured.of(values)
+    assert vars(measured) == pytest.approx(vars(plain), rel=1e-13)
 
 
 @given(st.integers(1, 60), st.floats(2, 200))
@@ -257,6 +285,74 @@ def test_the_ladder_stands_on_both_sides_of_the_threshold():
         assert setting.kappa == pytest.approx(0.5 * threshold, rel=1e-12)
 
 
+KAPPA = 2 * orthogonal.critical_memory(plan.RHO, plan.GAMMA)
+
+
+def planned(replicates):
+    return plan.Plan(0, replicates, 2, lambda *_: None)
+
+
+def test_overlaps_are_what_orthogonal_data_lack_and_average_to_zero():
+    setting = plan._with_memory(20, 3, KAPPA)
+    exactly = plan._overlaps(draw(setting, 0, kind="orthogonal"), setting)
+    assert np.abs(exactly).max() < 1e-12
+    sample = draw(setting, 0, kind="explicit")
+    folded = sample.source.memory
+    majority, minority = folded[sample.groups == 1].sum(axis=0), folded[sample.groups == 0].sum(0)
+    square = setting.sigma**2 * setting.d
+    expected = [
+        majority @ majority - 18 * square,
+        majority @ minority,
+        minority @ minority - 2 * square,
+    ]
+    assert plan._overlaps(sample, setting) == pytest.approx(expected, rel=1e-10)
+    many = np.array([plan._overlaps(draw(setting, seed), setting) for seed in range(400)])
+    errors = many.std(axis=0, ddof=1) / 20
+    assert (np.abs(many.mean(axis=0)) < 4.5 * errors).all()
+    assert (errors > 0).all()
+
+
+def first_cell_of_the_cure(replicates):
+    cell = itertools.takewhile(
+        lambda row: row.id.startswith("e.2."), plan.cures(planned(replicates))
+    )
+    return {row.id: row for row in judge(cell)}
+
+
+def test_the_curing_scale_has_no_spurious_weight_and_another_scale_has(monkeypatch):
+    right = first_cell_of_the_cure(40)
+    assert set(right) == {"e.2.spurious", "e.2.score", "e.2.minority"}
+    assert all(row.holds for row in right.values())
+    assert "of ERM 0.283" in right["e.2.spurious"].note
+    assert "minority accuracy 0.861" in right["e.2.spurious"].note
+    true = plan.curing_objective
+
+    def wrong(*arguments):
+        cure = true(*arguments)
+        return replace(cure, scale={1: 1.3 * cure.scale[1], 0: 1.0})
+
+    monkeypatch.setattr(plan, "curing_objective", wrong)
+    assert not first_cell_of_the_cure(40)["e.2.spurious"].holds
+
+
+@pytest.mark.parametrize("change", [None, {"core": 1.02}, {"spurious": 0.98}])
+def test_the_cure_over_time_refuses_a_wrong_flow(change, monkeypatch):
+    true = plan.orthogonal.flow
+
+    def wrong(*arguments):
+        run = true(*arguments)
+        return replace(run, **{name: by * getattr(run, name) for name, by in change.items()})
+
+    if change:
+        monkeypatch.setattr(plan.orthogonal, "flow", wrong)
+    rows = judge(plan._cure_over_time(planned(24), KAPPA))
+    assert [row.id for row in rows] == ["e.flow.1", "e.flow.20", "e.flow.1e3", "e.flow.1e6"]
+    assert [row.holds for row in rows] == [change is None] * 4
+    assert self_test(rows) == []
+    if not change:
+        assert max(row.detectable for row in rows) < 0.5
+
+
 def text_of(table):
     return json.dumps(table.as_json(), sort_keys=True)
 
@@ -305,7 +401,8 @@ def test_a_wrong_theory_is_refused(monkeypatch, factor, sound):
     assert not table.holds
     surely = 0
     for right, bent in zip(sound, table.statements, strict=True):
-        assert bent.observed == right.observed
+        # The curing scale, a root of the theory's, may move in its last digit.
+        assert bent.observed == pytest.approx(right.observed, rel=1e-9, abs=1e-12)
         moved = abs(bent.prediction - right.prediction)
         if moved == 0:
             assert bent.holds

@@ -59,7 +59,7 @@ def root_of_the_spurious_weight(setting: Setting, limit: Limit) -> dict[int, flo
     both_groups("a curing scale", setting)
     near = 0.0
     start = spurious(near)
-    if start == 0:
+    if start == 0 or setting.gamma == 0:
         return {MAJORITY: 1.0, MINORITY: 1.0}
     step = 0.5 * np.sign(start)
     while spurious(near + step) * start > 0:

@@ -75,6 +75,18 @@ def _frequencies(where: Setting | ArrayLike) -> dict[int, float]:
 
 
 def both_groups(method: str, where: Setting | ArrayLike) -> dict[int, float]:
+    """Shares of the two observed groups, for a method that needs both.
+
+    Raises
+    ------
+    SettingError
+        One is empty.
+
+    Examples
+    --------
+    >>> both_groups("reweighting", [1, 1, 1, 0])
+    {0: 0.25, 1: 0.75}
+    """
     shares = _frequencies(where)
     if set(shares) != {MAJORITY, MINORITY}:
         raise SettingError(

@@ -4,6 +4,7 @@ Not imported by `pitfalls.theory`, which stays light: say ``from pitfalls.theory
 """
 
 from .catalogue import Derivation, derivations, latex, limits
+from .crossing import divergence, log_crossing_time
 from .flow import (
     Asymptote,
     acceleration,
@@ -11,7 +12,6 @@ from .flow import (
     decoupled_argument,
     decoupled_margin,
     first_step,
-    log_crossing_time,
     ridge_dual,
     velocity,
 )
@@ -19,6 +19,8 @@ from .influence import held_out_margin, inverse_diagonal, self_influence
 from .margin import (
     critical_memory,
     curing_ratio,
+    interpolator,
+    lasting_cure,
     noisy_critical_memory,
     noisy_max_margin,
     subsampled,
@@ -28,6 +30,7 @@ from .proofs import holds, identities
 from .symbols import (
     Cells,
     core_noise,
+    delta,
     erm,
     four_cells,
     gamma,
@@ -61,7 +64,9 @@ __all__ = [
     "curing_ratio",
     "decoupled_argument",
     "decoupled_margin",
+    "delta",
     "derivations",
+    "divergence",
     "erm",
     "first_step",
     "four_cells",
@@ -71,9 +76,11 @@ __all__ = [
     "held_out_margin",
     "holds",
     "identities",
+    "interpolator",
     "inverse_diagonal",
     "kappa",
     "label_noise",
+    "lasting_cure",
     "latex",
     "limits",
     "log_crossing_time",

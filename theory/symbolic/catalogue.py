@@ -8,25 +8,28 @@ from typing import Any
 
 import sympy as sp
 
+from .crossing import divergence, log_crossing_time
 from .flow import (
     acceleration,
     asymptote,
     decoupled_argument,
     decoupled_margin,
     first_step,
-    log_crossing_time,
     ridge_dual,
 )
 from .influence import held_out_margin, self_influence
 from .margin import (
     critical_memory,
     curing_ratio,
+    interpolator,
     noisy_critical_memory,
     noisy_max_margin,
+    root,
     subsampled,
 )
 from .primal import max_margin
 from .symbols import (
+    delta,
     erm,
     four_cells,
     gamma,
@@ -84,10 +87,19 @@ def _legible(expression: Any) -> Any:
     """The same with signs inside the brackets, 1 − ρ for −(ρ − 1), and powers of κ collected."""
     if expression.is_number or expression.is_Symbol:
         return expression
-    if expression.has(sp.log, sp.exp, sp.LambertW):
+    late = (sp.log, sp.exp, sp.LambertW)
+    if expression.has(*late):
+        plain, rest = expression.as_independent(*late, as_Add=False)
+        if plain != 1:
+            return _legible(plain) * _legible(rest)
         return expression.func(*(_legible(part) for part in expression.args))
+    if expression.has(delta):
+        # Where δ only shrinks κ, by 1 − 1/δ, it is shown to do so.
+        shrunk = sp.cancel(expression.subs(kappa, kappa / (1 - 1 / delta)))
+        if not shrunk.has(delta):
+            return _legible(shrunk).subs(kappa, kappa * (1 - 1 / delta))
     # Which sign a bracket gets is decided where the formulas are used: the paper's Figure 1.
-    typical = {rho: 0.9, gamma: 5, kappa: 0.45, label_noise: 0.1, n: 1000}
+    typical = {rho: 0.9, gamma: 5, kappa: 0.45, label_noise: 0.1, delta: 3, n: 1000}
     constant, shown = sp.S.One, []
     for part, inverse in zip(sp.fraction(sp.factor(expression)), (1, -1), strict=True):
         number, factors = sp.factor_list(part)
@@ -109,6 +121,8 @@ def _collected(bracket: Any) -> Any:
 
 
 _METHODS = {"ERM": erm, "reweighting": reweighting, "logit shifting": logit_shifting}
+_CELLS = ("clean majority", "clean minority", "flipped majority", "flipped minority")
+_NEAR = r"\lim_{\kappa \to \kappa^*} (\kappa^* - \kappa) \log t_\times"
 
 
 @cache
@@ -155,6 +169,16 @@ def derivations() -> dict[str, Derivation]:
         ("asymptote, core intercept", "P6", r"\tilde w_y", law.intercept.core),
         ("asymptote, spurious intercept", "P6", r"\tilde w_a", law.intercept.spurious),
     ]
+    label = "asymptote with label noise"
+    mixed = asymptote(four_cells()).intercept
+    rows += [
+        (f"{label}, {cell} intercept", "P6", rf"\beta_{{\text{{{cell}}}}}", beta)
+        for cell, beta in zip(_CELLS, mixed.dual, strict=True)
+    ]
+    rows += [
+        (f"{label}, core intercept", "P6", r"\tilde w_y", mixed.core),
+        (f"{label}, spurious intercept", "P6", r"\tilde w_a", mixed.spurious),
+    ]
     for name, method in _METHODS.items():
         start, bend, late = first_step(method()), acceleration(method()), asymptote(method())
         rows += [
@@ -164,6 +188,7 @@ def derivations() -> dict[str, Derivation]:
             (f"margin's slope, {name}", "P8", "a", sp.factor(late.slope.minority_margin)),
             (f"margin's intercept, {name}", "P8", "b", late.intercept.minority_margin),
             (f"crossing time, {name}", "P8", r"\log t_\times", log_crossing_time(method())),
+            (f"crossing time near κ*, {name}", "P8", _NEAR, divergence(method())),
         ]
     ratio = sp.factor(max_margin(erm()).dual[1] / max_margin(erm()).dual[0])
     rows += [
@@ -177,6 +202,13 @@ def derivations() -> dict[str, Derivation]:
         ("curing ratio", "P13", r"\Delta_{maj}/\Delta_{min}", curing_ratio()),
         ("balanced subsampling, core", "P14", "w_y", removed.core),
         ("balanced subsampling, spurious", "P14", "w_a", removed.spurious),
+    ]
+    label, finite = "interpolator at finite d/n", interpolator(erm())
+    rows += [
+        (f"{label}, core", "P14", "w_y", finite.core),
+        (f"{label}, spurious", "P14", "w_a", finite.spurious),
+        (f"{label}, memory squared", "P14", r"\|w_\varepsilon\|^2", finite.memory_squared),
+        (f"{label}, critical memory", "P14", r"\kappa^*", root(finite.minority_margin, kappa)),
     ]
     return {row[0]: Derivation(*row) for row in rows}
 
@@ -204,7 +236,7 @@ def latex(name: str) -> str:
 
 @cache
 def limits() -> dict[str, Any]:
-    """Limits of the closed forms: κ → 0, κ → ∞, γ → ∞, ρ → 1 and n → ∞.
+    """Limits of the closed forms: κ → 0, κ*, ∞, γ → ∞, ρ → 1, n → ∞.
 
     Examples
     --------
@@ -232,4 +264,8 @@ def limits() -> dict[str, Any]:
         "κ → 0, curing ratio": sp.limit(curing_ratio(), kappa, 0),
         "κ → ∞, curing ratio": sp.limit(curing_ratio(), kappa, sp.oo),
     }
-    return {name: sp.factor(value) for name, value in found.items()}
+    late = {
+        f"κ → κ*, (κ* − κ)·log t×, {name}": divergence(method())
+        for name, method in _METHODS.items()
+    }
+    return {name: sp.factor(value) for name, value in found.items()} | late

@@ -6,6 +6,7 @@ rest is differentiation and the matching of orders (P5–P8, P11).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,7 +24,6 @@ __all__ = [
     "decoupled_argument",
     "decoupled_margin",
     "first_step",
-    "log_crossing_time",
     "loss",
     "matched",
     "ridge_dual",
@@ -218,6 +218,12 @@ def matched(weight: Any, shift: Any, scale: Any, dual: Any) -> tuple[Any, Any]:
     return slope, intercept
 
 
+def _linear(expression: Any, unknowns: Sequence[Any]) -> Any:
+    """The same with one coefficient per unknown over a common denominator."""
+    above, below = sp.fraction(sp.factor(expression))
+    return sp.collect(sp.expand(above), unknowns, sp.factor) / below
+
+
 @cache
 def asymptote(cells: Cells) -> Asymptote:
     """Slope and intercept of w(t) in log t where every example is a support vector (P6).
@@ -232,38 +238,28 @@ def asymptote(cells: Cells) -> Asymptote:
     rows = zip(cells.weight, cells.shift, cells.scale, strict=True)
     alphas = sp.symbols(f"alpha1:{len(cells.shares) + 1}", positive=True)
     pairs = [matched(*row, alpha) for row, alpha in zip(rows, alphas, strict=True)]
-    rise = sp.Matrix([slope for slope, _ in pairs])
-    slope = tuple(sp.factor(x) for x in system.LUsolve(rise))
+
+    def solved(right: Sequence[Any]) -> tuple[Any, ...]:
+        (solution,) = sp.linsolve((system, sp.Matrix(right)), *alphas)
+        return tuple(sp.factor(x) for x in solution)
+
+    slope = solved([rise for rise, _ in pairs])
     exact = dict(zip(alphas, slope, strict=True))
     height = tuple(h.xreplace(exact) for _, h in pairs)
     heights = sp.symbols(f"h1:{len(cells.shares) + 1}", real=True)
-    linear = [sp.factor(x) for x in system.LUsolve(sp.Matrix(heights))]
     named = dict(zip(heights, height, strict=True))
 
-    def weights(dual: tuple[Any, ...], names: dict[Any, Any]) -> Weights:
+    def weights(dual: tuple[Any, ...]) -> Weights:
         pushes = list(zip(cells.shares, dual, cells.means, strict=True))
         core, spurious = (
-            sp.factor(sum(share * alpha * mean[axis] for share, alpha, mean in pushes))
-            for axis in (0, 1)
+            sum(share * alpha * mean[axis] for share, alpha, mean in pushes) for axis in (0, 1)
         )
-        named_dual = tuple(alpha.xreplace(names) for alpha in dual)
-        return _weights(cells, core.xreplace(names), spurious.xreplace(names), named_dual)
+        core, spurious, *own = (
+            _linear(x, heights).xreplace(named) for x in (core, spurious, *dual)
+        )
+        return _weights(cells, core, spurious, tuple(own))
 
-    return Asymptote(weights(slope, {}), weights(tuple(linear), named), height)
-
-
-def log_crossing_time(cells: Cells) -> Any:
-    """log t× = −b/a, where the asymptote of the minority margin a·log t + b is zero (P8).
-
-    Examples
-    --------
-    >>> from pitfalls.theory.symbolic import erm, gamma, kappa, rho
-    >>> figure_1 = {rho: 0.9, gamma: 5, kappa: 0.9 * 9 / 19}
-    >>> round(log_crossing_time(erm()).subs(figure_1) / float(sp.log(10)), 5)
-    9.79227
-    """
-    law = asymptote(cells)
-    return -law.intercept.minority_margin / law.slope.minority_margin
+    return Asymptote(weights(slope), weights(solved(heights)), height)
 
 
 def ridge_dual(cells: Cells) -> tuple[Any, ...]:

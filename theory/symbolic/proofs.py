@@ -8,18 +8,23 @@ from typing import Any
 
 import sympy as sp
 
+from .crossing import divergence
 from .flow import acceleration, asymptote, decoupled_margin, first_step, ridge_dual, velocity
 from .influence import held_out_margin, leave_one_out, self_influence
 from .margin import (
     critical_memory,
     curing_ratio,
+    interpolator,
+    lasting_cure,
     noisy_critical_memory,
     noisy_max_margin,
+    root,
     subsampled,
 )
 from .primal import gram, margins, max_margin, primal
 from .symbols import (
     core_noise,
+    delta,
     erm,
     four_cells,
     gamma,
@@ -32,9 +37,13 @@ from .symbols import (
     rho,
     scale_maj,
     scale_min,
+    shift_maj,
+    shift_min,
     spurious_noise,
     strength,
     time,
+    weight_maj,
+    weight_min,
 )
 
 __all__ = ["holds", "identities"]
@@ -101,6 +110,31 @@ def _margin_identities() -> dict[str, Any]:
     }
 
 
+def _finite_identities() -> dict[str, Any]:
+    """The interpolator at κ/(1 − 1/δ) is the orthogonal limit's at κ."""
+    more, quiet = kappa / (1 - 1 / delta), {core_noise: 0, spurious_noise: 0}
+    noisy = interpolator(erm())
+    pairs = {
+        "feature noise": (noisy, noisy_max_margin(), {}),
+        "ERM": (noisy, max_margin(erm()), quiet),
+        "any scale": (interpolator(general()), max_margin(general()), quiet),
+        "label noise": (interpolator(four_cells()), max_margin(four_cells()), quiet),
+    }
+    parts = {"w_y": "core", "w_a": "spurious", "‖w_ε‖²": "memory_squared"}
+    return {
+        **{
+            f"P14: interpolator at finite d/n, {part}, {name}": sp.cancel(
+                getattr(found, field).subs(at).subs(kappa, more)
+            )
+            - getattr(limit, field)
+            for name, (found, limit, at) in pairs.items()
+            for part, field in parts.items()
+        },
+        "P14: interpolator at finite d/n, κ*": root(noisy.minority_margin, kappa)
+        - noisy_critical_memory() / (1 - 1 / delta),
+    }
+
+
 def _flow_identities() -> dict[str, Any]:
     cells = general()
     system, speed, unknowns = gram(cells), velocity(cells), primal(cells)
@@ -140,7 +174,49 @@ def _flow_identities() -> dict[str, Any]:
             for g in (0, 1)
         },
         "P6: t·ℓ → ‖ŵ‖²": late_loss - limit.norm_squared,
+        **_noisy_label_identities(),
+        **_lasting_identities(),
         **_ridge_identities(),
+    }
+
+
+def _lasting_identities() -> dict[str, Any]:
+    """The velocity at w_a = 0 and ρα_maj = (1−ρ)α_min = A: along w_a, and out of that line."""
+    cells, push = lasting_cure(), sp.Symbol("A", positive=True)
+    core, spurious, beyond, maj, minority = primal(cells)
+    own = {maj: push / (n * rho), minority: push / (n * (1 - rho))}
+    line = {core: 2 * push, spurious: 0, beyond: 0, **own}
+    speed = [
+        x.subs(line).replace(sp.exp, lambda power: sp.exp(sp.factor(power)))
+        for x in velocity(cells)
+    ]
+    return {
+        "P13: the lasting cure keeps w_a": speed[1],
+        "P13: the lasting cure pushes both groups alike": rho * speed[3] - (1 - rho) * speed[4],
+    }
+
+
+def _noisy_label_identities() -> dict[str, Any]:
+    """Flips at Δ = 1: the plane feels a group's two cells as one, of their mean folded height."""
+    total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
+    cells = four_cells()
+    plane = asymptote(cells).intercept
+    heights = [-sp.log(alpha) for alpha in max_margin(cells).dual]
+    of_maj, of_min = (
+        rho_g * ((1 - label_noise) * heights[g] - label_noise * heights[g + 2])
+        for g, rho_g in enumerate((rho, 1 - rho))
+    )
+    return {
+        "P6: w̃_y under flips": plane.core
+        - (of_maj * (2 * gamma**2 * (1 - rho) + kappa) + of_min * (2 * gamma**2 * rho + kappa))
+        / total,
+        "P6: w̃_a under flips": plane.spurious
+        - gamma * (of_maj * (2 * (1 - rho) + kappa) - of_min * (2 * rho + kappa)) / total,
+        **{
+            f"P6: β under flips, cell {g + 1}": kappa * plane.dual[g]
+            - (heights[g] - u * plane.core - v * plane.spurious)
+            for g, (u, v) in enumerate(cells.means)
+        },
     }
 
 
@@ -181,6 +257,7 @@ def _time_identities() -> dict[str, Any]:
     total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
     odd = 2 * rho - 1
     excess = gamma**2 * odd - 1
+    critical = 4 * gamma**2 * rho * (1 - rho) / excess
     found: dict[str, Any] = {
         "P7: ERM's minority starts at 1 − γ²(2ρ−1)": 2 * first_step(erm()).minority_margin + excess,
         "P7: reweighting starts without w_a": first_step(reweighting()).spurious,
@@ -203,13 +280,27 @@ def _time_identities() -> dict[str, Any]:
         found[f"P8: a, {name}"] = (
             law.slope.minority_margin - excess * (critical_memory() - kappa) / total
         )
-        found[f"P8: b, {name}"] = lines[name] - (l_min - kappa * bracket / total)
+        stated = l_min - kappa * bracket / total
+        found[f"P8: b, {name}"] = lines[name] - stated
+        found[f"P8: divergence at κ*, {name}"] = divergence(cells) + (stated * total / excess).subs(
+            kappa, critical
+        )
+    found["P8: divergence at κ*, any numbers"] = divergence(general()) - _divergence()
     middle = lines["ERM"] + lines["logit shifting"] - 2 * lines["reweighting"]
     slope = max_margin(erm()).minority_margin
     found["P8: b of reweighting is midway, up to a·log 4ρ(1−ρ)"] = middle - slope * sp.log(
         4 * rho * (1 - rho)
     )
     return found
+
+
+def _divergence() -> Any:
+    """Of (κ* − κ)·log t×, for any weights, shifts and scales."""
+    ratio = rho * (gamma**2 - 1) / ((1 - rho) * (gamma**2 + 1))
+    odds = sp.log(ratio * scale_maj * weight_maj / (scale_min * weight_min))
+    excess = rho * (gamma**2 - 1) * scale_min - (1 - rho) * (gamma**2 + 1) * scale_maj
+    front = 4 * scale_maj * scale_min * gamma**2 * rho**2 * (1 - rho) * (gamma**2 - 1)
+    return front * (odds - shift_maj + shift_min) / excess**2
 
 
 def _influence_identities() -> dict[str, Any]:
@@ -239,6 +330,7 @@ def identities() -> dict[str, Any]:
     """
     return {
         **_margin_identities(),
+        **_finite_identities(),
         **_flow_identities(),
         **_time_identities(),
         **_influence_identities(),

@@ -10,6 +10,7 @@ import sympy as sp
 __all__ = [
     "Cells",
     "core_noise",
+    "delta",
     "erm",
     "four_cells",
     "gamma",
@@ -31,7 +32,7 @@ __all__ = [
     "weight_min",
 ]
 
-rho, gamma, kappa, n = sp.symbols("rho gamma kappa n", positive=True)
+rho, gamma, kappa, delta, n = sp.symbols("rho gamma kappa delta n", positive=True)
 label_noise, core_noise, spurious_noise = sp.symbols("eta sigma_y sigma_a", nonnegative=True)
 weight_maj, weight_min = sp.symbols("q_maj q_min", positive=True)
 scale_maj, scale_min = sp.symbols("Delta_maj Delta_min", positive=True)

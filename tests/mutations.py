@@ -1,0 +1,165 @@
+"""Constants of the theory, each bent by 1 %, and the test that must then fail."""
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """A line of the code, its bent form, and the test that refuses it."""
+
+    proposition: str
+    file: str
+    line: str
+    bent: str
+    test: str
+
+
+MUTATIONS = [
+    Mutation(
+        "P1",
+        "theory/dynamics.py",
+        "push = rate * expit(argument)",
+        "push = 1.01 * rate * expit(argument)",
+        "test_theory_flow.py::test_flow_is_the_plain_time_integral",
+    ),
+    Mutation(
+        "P2",
+        "sims/sample.py",
+        "chisquare(d - order)",
+        "chisquare(1.01 * (d - order))",
+        "test_draw.py::test_the_factor_has_the_lengths_of_bartlett",
+    ),
+    Mutation(
+        "P3",
+        "theory/frame.py",
+        "kappa = self.system.kappa",
+        "kappa = 1.01 * self.system.kappa",
+        "test_theory_orthogonal.py::test_two_clean_cells_have_the_closed_form",
+    ),
+    Mutation(
+        "P3",
+        "theory/cells.py",
+        "variance = np.array(setting.feature_variance)",
+        "variance = 1.01 * np.array(setting.feature_variance)",
+        "test_theory_orthogonal.py::test_max_margin_is_stationary_under_feature_noise",
+    ),
+    Mutation(
+        "P4",
+        "theory/orthogonal.py",
+        "return 4 * gamma**2 * rho",
+        "return 4.04 * gamma**2 * rho",
+        "test_theory_orthogonal.py::test_threshold_of_the_paper",
+    ),
+    Mutation(
+        "P4",
+        "theory/setting.py",
+        "(self.gamma * self.spurious_noise) ** 2",
+        "1.01 * (self.gamma * self.spurious_noise) ** 2",
+        "test_theory_orthogonal.py::test_threshold_of_the_interpolator_under_feature_noise",
+    ),
+    Mutation(
+        "P5",
+        "theory/dynamics.py",
+        "np.concatenate((velocity, system.kappa * push))",
+        "np.concatenate((velocity, 1.01 * system.kappa * push))",
+        "test_theory_flow.py::test_flow_is_the_plain_time_integral",
+    ),
+    Mutation(
+        "P5",
+        "theory/decoupled.py",
+        "overlap = 2 * system.shares",
+        "overlap = 2.02 * system.shares",
+        "test_theory_decoupled.py::test_margins_are_those_of_lambert",
+    ),
+    Mutation(
+        "P6",
+        "theory/dynamics.py",
+        "height = (np.log(system.weight",
+        "height = (1.01 * np.log(system.weight",
+        "test_theory_asymptote.py::test_late_flow_is_the_asymptote",
+    ),
+    Mutation(
+        "P6",
+        "theory/dynamics.py",
+        "np.degrees(orthogonal.norm / slope.norm)",
+        "np.degrees(1.01 * orthogonal.norm / slope.norm)",
+        "test_theory_asymptote.py::test_angle_rate_is_that_of_explicit_vectors",
+    ),
+    Mutation(
+        "P6",
+        "theory/dynamics.py",
+        "np.append(rates, system.scale**2 * slope * system.kappa)",
+        "np.append(rates, 1.01 * system.scale**2 * slope * system.kappa)",
+        "test_theory_asymptote.py::test_decay_is_the_smallest_eigenvalue_of_the_whole_sample",
+    ),
+    Mutation(
+        "P7",
+        "theory/orthogonal.py",
+        "rates = system.weight * system.scale * expit(-system.shift)",
+        "rates = 1.01 * system.weight * system.scale * expit(-system.shift)",
+        "test_theory_orthogonal.py::test_first_step_is_half_the_gradient_at_zero",
+    ),
+    Mutation(
+        "P7",
+        "theory/dynamics.py",
+        "argument = -system.scale * (means @ state[:2] + own)",
+        "argument = -1.01 * system.scale * (means @ state[:2] + own)",
+        "test_theory_flow.py::test_second_order_of_the_spurious_weight_of_balanced_methods",
+    ),
+    Mutation(
+        "P8",
+        "theory/crossing.py",
+        "return -intercept / slope",
+        "return -1.01 * intercept / slope",
+        "test_theory_crossing.py::test_crossing_times_are_those_of_the_flow",
+    ),
+    Mutation(
+        "P10",
+        "theory/influence.py",
+        "left = 1 - np.diag(reach) / n",
+        "left = 1 - 1.01 * np.diag(reach) / n",
+        "test_theory_influence.py::test_held_out_margins_are_those_of_training_again",
+    ),
+    Mutation(
+        "P11",
+        "theory/ridge.py",
+        "push = np.log(system.weight * system.scale)",
+        "push = np.log(1.01 * system.weight * system.scale)",
+        "test_theory_ridge.py::test_path_is_the_primal_minimum",
+    ),
+    Mutation(
+        "P11",
+        "theory/dynamics.py",
+        "(velocity - strength * state)",
+        "(velocity - 1.01 * strength * state)",
+        "test_theory_ridge.py::test_flow_with_decay_is_the_plain_time_integral",
+    ),
+    Mutation(
+        "P13",
+        "theory/curing.py",
+        "return {MAJORITY: float(np.exp(root))",
+        "return {MAJORITY: 1.01 * float(np.exp(root))",
+        "test_theory_curing.py::test_the_curing_scale_has_a_closed_form",
+    ),
+    Mutation(
+        "P13",
+        "theory/curing.py",
+        "1 / (shares[group] * scale[group])",
+        "1 / (shares[group] * scale[group] ** 1.01)",
+        "test_theory_curing.py::test_the_lasting_cure_never_leans_on_the_spurious_feature",
+    ),
+    Mutation(
+        "P14",
+        "theory/squared_hinge.py",
+        "memory=float(unit * np.sqrt(",
+        "memory=float(1.01 * unit * np.sqrt(",
+        "test_theory_orthogonal.py::test_dual_weights_over_scales_add_up_to_the_squared_norm",
+    ),
+    Mutation(
+        "P14",
+        "theory/proportional.py",
+        "np.append(system.variance, 1 / delta)",
+        "np.append(system.variance, 1.01 / delta)",
+        "test_theory_proportional.py::"
+        "test_where_all_are_support_vectors_memory_is_discounted_by_one_over_delta",
+    ),
+]
