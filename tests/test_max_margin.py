@@ -421,7 +421,7 @@ def test_few_memory_features_are_not_memorised(seed):
 def test_more_memory_features_are_memorised(seed):
     setting = Setting(150, 90, 0.8, 2.0, 0.5)
     assert setting.delta > proportional.memorization_threshold(setting)
-    assert max_margin(draw(setting, seed)).memory > 0.1
+    assert max_margin(draw(setting, seed)).memory > 0.05
 
 
 def test_weights_all_zero_are_refused():
