@@ -4,6 +4,7 @@ from .batch import replicate, stream
 from .descent import gradient_descent
 from .flow import gradient_flow
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
+from .influence import Influence, influence
 from .max_margin import max_margin
 from .ridge import ridge_path
 from .sample import Sample, draw
@@ -13,10 +14,12 @@ __all__ = [
     "DiagonalPlusPlane",
     "Features",
     "Gram",
+    "Influence",
     "Sample",
     "draw",
     "gradient_descent",
     "gradient_flow",
+    "influence",
     "max_margin",
     "replicate",
     "ridge_path",

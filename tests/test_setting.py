@@ -217,3 +217,27 @@ def test_observed_majority_is_near_the_population_share(setting):
     rho, eta = setting.rho, setting.label_noise
     population = rho * (1 - eta) + (1 - rho) * eta
     assert abs(setting.observed_majority - population) < 2 / setting.n + 1e-9
+
+
+def test_presets():
+    assert Setting.figure_1() == Setting(1000, 1798, 0.9, 5.0, 0.5, 0.12, 0.12)
+    assert Setting.figure_1(rho=0.901).cells[0].count == 901
+    toy = Setting.sagawa(600)
+    assert (toy.n, toy.d, toy.rho, toy.gamma, toy.core_noise) == (3000, 600, 0.9, 1.0, 1.0)
+    assert toy.sigma**2 * toy.d == pytest.approx(1.0, rel=1e-14)
+    assert toy.feature_variance == pytest.approx((1.0, 0.01), rel=1e-14)
+    assert [cell.count for cell in Setting.sagawa(600, n=600, rho=0.5).cells] == [300, 300]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Setting.figure_1(m=3), "m = 3: must be left out; the fields are n, d"),
+        (lambda: Setting.figure_1(rho=2), "rho = 2: must be"),
+        (lambda: Setting.sagawa(0), "features = 0: must be an integer ≥ 1"),
+        (lambda: Setting.sagawa(2.5), "d = 2.5: must be"),
+    ],
+)
+def test_presets_refuse_what_is_no_setting(make, words):
+    with pytest.raises(SettingError, match=words):
+        make()

@@ -77,6 +77,7 @@ def test_without_memory_the_problem_is_solved_again():
     # The only example of the minority: without it the plane is (1, γ)/(1 + γ²).
     lonely = orthogonal.leave_one_out(Setting(10, 0, 0.9, 2.0, 1.0))
     np.testing.assert_allclose(lonely.held_out, [1.0, (1 - 4) / 5], atol=1e-12)
+    assert lonely.ratio > 1e12
     np.testing.assert_array_equal(
         orthogonal.leave_one_out(Setting(1, 5, 1.0, 2.0, 1.0)).held_out, 0
     )

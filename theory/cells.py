@@ -18,6 +18,7 @@ from .setting import MAJORITY, MINORITY, Setting
 __all__ = ["NODES", "CellSystem", "cell_system", "not_separable_in_plane"]
 
 NODES = 15
+_PARALLEL = 1e-280
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -113,7 +114,7 @@ class CellSystem:
         points = [target[i] / size[i] * means[i] for i in np.flatnonzero(size > 0)]
         for i, j in itertools.combinations(range(len(target)), 2):
             determinant = means[i, 0] * means[j, 1] - means[i, 1] * means[j, 0]
-            if determinant != 0:
+            if abs(determinant) > _PARALLEL:
                 crossing = target[i] * means[j, ::-1] - target[j] * means[i, ::-1]
                 points.append(crossing * (1, -1) / determinant)
         feasible = [v for v in points if (means @ v >= target * (1 - 1e-12)).all()]

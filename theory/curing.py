@@ -41,8 +41,8 @@ def root_of_the_spurious_weight(setting: Setting, limit: Limit) -> dict[int, flo
     SettingError
         An observed group is empty.
     PitfallsError
-        No ratio between 1e-18 and 1e18 does (the theory's limits always have one), or there is no
-        max margin.
+        No ratio between 1e-18 and 1e18 does (the orthogonal limit always has one; at finite d/n,
+        near the separability threshold, there may be none), or there is no max margin.
 
     Examples
     --------

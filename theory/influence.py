@@ -23,6 +23,9 @@ __all__ = ["LeaveOneOut", "leave_one_out", "self_influence"]
 
 Array: TypeAlias = NDArray[np.float64]
 
+_LEAST_MEMORY = 1e-12
+"""κ, of the features' own squares, below which the closed form is rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOut:
@@ -82,7 +85,8 @@ class LeaveOneOut:
     def ratio(self) -> Array:
         """Mean self-influence of the observed minority, over that of the majority.
 
-        In the limit, Δ = 1 and n → ∞: α_min/α_maj = (2γ²ρ + κ)/(2γ²(1−ρ) + κ).
+        In the limit, Δ = 1 and n → ∞: α_min/α_maj = (2γ²ρ + κ)/(2γ²(1−ρ) + κ). Infinite where no
+        majority example has any.
 
         Examples
         --------
@@ -93,8 +97,9 @@ class LeaveOneOut:
         means = []
         for group in (MINORITY, MAJORITY):
             inside = self.shares * (self.groups == group)
-            means.append(self.self_influence @ inside / inside.sum())
-        return np.asarray(means[0] / means[1])
+            means.append(self.self_influence @ inside / max(inside.sum(), 1e-300))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(means[0] / means[1])
 
 
 def leave_one_out(setting: Setting, objective: Objective | None = None) -> LeaveOneOut:
@@ -205,12 +210,10 @@ def _closed_form(
     system: CellSystem, dual: Array, margins: Array, n: int
 ) -> tuple[Array, NDArray[np.bool_]]:
     """P10's held-out margins, and of which cells they are the answer."""
-    held_out = margins.copy()
-    if system.kappa == 0:
-        return held_out, np.zeros(len(dual), dtype=bool)
-    active = dual > 0
-    means = system.means
+    active, means = dual > 0, system.means
     curvature = (means[active].T * system.shares[active]) @ means[active]
+    if system.kappa <= _LEAST_MEMORY * np.trace(curvature):
+        return margins.copy(), np.zeros(len(dual), dtype=bool)
     reach = means @ np.linalg.solve(system.kappa * np.eye(2) + curvature, means.T)
     left = 1 - np.diag(reach) / n
     moved = dual / (n * left)

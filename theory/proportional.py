@@ -12,17 +12,22 @@ from .cells import CellSystem, cell_system
 from .convex import minimise, solve_scaled
 from .curing import balanced_pushes, root_of_the_spurious_weight
 from .errors import NotSeparableError, PitfallsError
+from .finite_ridge import ridge_path
 from .frame import Frame, hinge_energy
 from .hinge import hinge
+from .margin_law import MarginLaw, law_of
 from .objective import Objective
 from .results import Solution
 from .setting import Setting
 
 __all__ = [
+    "MarginLaw",
     "curing_scale",
     "lasting_cure",
+    "margin_law",
     "max_margin",
     "memorization_threshold",
+    "ridge_path",
     "separability_threshold",
 ]
 
@@ -164,6 +169,38 @@ def max_margin(setting: Setting, objective: Objective | None = None) -> Solution
     return _solve(system, frames[-1], delta)
 
 
+def margin_law(setting: Setting, objective: Objective | None = None) -> MarginLaw:
+    """How the training examples' margins are distributed at the max margin (P9).
+
+    Held out, an example of cell g has a Gaussian margin h of mean u_gᵀv and variance τ²; trained
+    on, max(1/Δ_g, h). Without memorisation (d/n ≤ δ_m, or no example-specific features) both are
+    its mean and its own feature noise.
+
+    Parameters
+    ----------
+    setting : Setting
+    objective : Objective, optional
+        Only its scale matters, and which weights are zero; ERM by default.
+
+    Raises
+    ------
+    NotSeparableError
+        There is no max margin.
+
+    Examples
+    --------
+    A minority example's memorisation score is its group's test error:
+
+    >>> figure_1 = Setting(1000, 1798, 0.9, 5.0, 0.5, 0.12, 0.12)
+    >>> margin_law(figure_1).memorization.round(4)
+    array([1.000e-04, 3.046e-01])
+    """
+    objective = objective or Objective.erm()
+    solution = max_margin(setting, objective)
+    system = cell_system(setting, objective).weighted()
+    return law_of(system, solution, setting.sigma, setting.delta)
+
+
 def curing_scale(setting: Setting) -> dict[int, float]:
     """The vector scaling whose max margin at this d/n has no spurious weight (P13, in P9).
 
@@ -184,7 +221,7 @@ def curing_scale(setting: Setting) -> dict[int, float]:
     SettingError
         An observed group is empty.
     PitfallsError
-        There is no max margin.
+        There is no max margin, or, near the separability threshold, none without spurious weight.
 
     Examples
     --------
@@ -219,7 +256,7 @@ def lasting_cure(setting: Setting) -> Objective:
     SettingError
         An observed group is empty.
     PitfallsError
-        There is no max margin.
+        There is no max margin, or, near the separability threshold, none without spurious weight.
 
     Examples
     --------

@@ -6,21 +6,21 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, lambertw
+from scipy.special import lambertw
 
 from .cells import NODES, CellSystem, cell_system
 from .convex import minimise, solve_scaled
 from .errors import PitfallsError, SettingError
 from .objective import Objective
+from .proximal import Proximal, proximal
 from .results import Trajectory
 from .setting import Setting
 
-__all__ = ["ridge_path"]
+__all__ = ["checked_strengths", "ridge_path"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 _WEAKEST, _STRONGEST = 1e-100, 1e100
-_NEWTON_STEPS = 60
 _POLISHING = 2
 _CERTIFIED = 1e-10
 
@@ -67,7 +67,7 @@ def ridge_path(
            [  2.59474 ,   0.990777,   5.287121],
            [ 67.390093,  22.834919, 143.377458]])
     """
-    grid = _checked(strengths)
+    grid = checked_strengths(strengths)
     system = cell_system(setting, objective, nodes)
     size = (system.means**2).sum(axis=1) + system.kappa
     unit = float(system.shares @ (system.weight * system.scale**2 * size)) or 1.0
@@ -99,7 +99,14 @@ def ridge_path(
     )
 
 
-def _checked(strengths: ArrayLike) -> Array:
+def checked_strengths(strengths: ArrayLike) -> Array:
+    """Ridge strengths as a float array in [1e-100, 1e100]; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_strengths(0.5)
+    array([0.5])
+    """
     try:
         grid = np.atleast_1d(np.array(strengths, dtype=float))
     except (TypeError, ValueError):
@@ -136,7 +143,7 @@ def _minimiser(system: CellSystem, before: Array, growth: float, strength: float
         # A value is blind to the last half of the digits; its derivatives are not.
         _, gradient, hessian = energy(v)
         v = v - solve_scaled(hessian, gradient)
-    pulled = _cells(system, v, strength)[1] @ np.abs(pull)
+    pulled = _cells(system, v, strength).dual @ np.abs(pull)
     if not (np.abs(energy(v)[1]) <= _CERTIFIED * (pulled + np.abs(v))).all():
         raise PitfallsError(
             f"the ridge path did not converge at λ = {strength:g}: in double precision the plane "
@@ -145,31 +152,7 @@ def _minimiser(system: CellSystem, before: Array, growth: float, strength: float
     return v
 
 
-def _cells(system: CellSystem, v: Array, strength: float) -> tuple[Array, Array, Array]:
-    """Logits z, κ-scaled dual weights α and −dα/d(uᵀv) of the cells at plane weights v."""
-    given = system.scale * (system.means @ v) + system.shift
-    with np.errstate(divide="ignore"):
-        push = np.log(system.weight * system.scale) - np.log(strength)
-        own = push + np.log(system.kappa * system.scale)
-    logits = given + np.exp(_log_root(given, own))
-    dual = np.exp(push - np.logaddexp(0, logits))
-    bend = system.scale * dual * expit(logits)
-    return logits, dual, bend / (1 + system.kappa * bend)
-
-
-def _log_root(given: Array, own: Array) -> Array:
-    """log y with y = e^own·sigmoid(−given − y).
-
-    log y + log(1 + e^(given + y)) − own is convex and rises in log y, so that Newton's steps from
-    above the root go down to it.
-    """
-    x = np.minimum(own, np.log(np.maximum(own - given, 1.0)))
-    for _ in range(_NEWTON_STEPS):
-        y = np.exp(x)
-        with np.errstate(invalid="ignore"):
-            step = (x + np.logaddexp(0, given + y) - own) / (1 + y * expit(given + y))
-        step = np.where(np.isfinite(step), step, 0.0)
-        x = x - step
-        if (np.abs(step) <= 1e-15 * (1 + np.abs(x))).all():
-            break
-    return np.asarray(x)
+def _cells(system: CellSystem, v: Array, strength: float) -> Proximal:
+    """The cells at plane weights v."""
+    numbers = (system.weight, system.shift, system.scale)
+    return proximal(system.means @ v, *numbers, system.kappa, strength)

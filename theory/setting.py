@@ -149,6 +149,71 @@ class Setting:
         for field in _RANGES:
             object.__setattr__(self, field, _checked(field, getattr(self, field)))
 
+    @classmethod
+    def figure_1(cls, **changes: float) -> Setting:
+        """The paper's Figure 1, ERM with example-specific features.
+
+        n = 1000, d = 1798, ρ = 0.9, γ = 5, σ = 0.5, σ_y = σ_a = 0.12. The paper's code draws
+        901 + 99 examples: ``Setting.figure_1(rho=0.901)``.
+
+        Parameters
+        ----------
+        **changes
+            Fields to change.
+
+        Examples
+        --------
+        >>> Setting.figure_1().kappa
+        0.4495
+        >>> Setting.figure_1(sigma=0.0).sigma
+        0.0
+        """
+        fields: dict[str, Any] = {
+            "n": 1000,
+            "d": 1798,
+            "rho": 0.9,
+            "gamma": 5.0,
+            "sigma": 0.5,
+            "core_noise": 0.12,
+            "spurious_noise": 0.12,
+        }
+        unknown = sorted(set(changes) - set(_RANGES))
+        if unknown:
+            raise SettingError(
+                unknown[0], changes[unknown[0]], f"left out; the fields are {', '.join(_RANGES)}"
+            )
+        return cls(**{**fields, **changes})
+
+    @classmethod
+    def sagawa(cls, features: int, *, n: int = 3000, rho: float = 0.9) -> Setting:
+        """The explicit-memorisation toy of Sagawa et al. (2020), the same model.
+
+        Core feature N(y, 1), spurious feature N(a, 0.01), N noise features of variance 1/N. Their
+        oversampling is reweighting, their undersampling ``sagawa(N, n=600, rho=0.5)``.
+
+        Parameters
+        ----------
+        features : int
+            N ≥ 1.
+        n, rho
+            As in `Setting`.
+
+        Raises
+        ------
+        SettingError
+            A number lies outside its range.
+
+        Examples
+        --------
+        >>> setting = Setting.sagawa(3000)
+        >>> round(setting.kappa * setting.n, 12), setting.delta
+        (1.0, 1.0)
+        """
+        count = _checked("d", features)
+        if count < 1:
+            raise SettingError("features", features, "an integer ≥ 1")
+        return cls(n, int(count), rho, 1.0, float(count) ** -0.5, 1.0, 0.1)
+
     @property
     def delta(self) -> float:
         """δ = d/n, example-specific features per example.
