@@ -20,9 +20,7 @@ __all__ = ["measure"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-FIGURE_1 = Setting(
-    n=1000, d=1798, rho=0.9, gamma=5.0, sigma=0.5, core_noise=0.12, spurious_noise=0.12
-)
+FIGURE_1 = Setting.figure_1()
 RATE, STEPS = 0.02, 1000
 OURS, SINGLE = "pitfalls, float64", "pitfalls, float32 Gram"
 THREE, THREE_SINGLE = "pitfalls, float64, 3 objectives", "pitfalls, float32 Gram, 3 objectives"

@@ -18,6 +18,7 @@ from . import studies
 
 if TYPE_CHECKING:
     from .benchmarks import Report
+    from .studies.statements import Statement
     from .studies.train import Limit
     from .theory import Setting
 
@@ -64,24 +65,71 @@ def _number(value: float | None, digits: int = 5) -> str:
     return "" if value is None else f"{value:.{digits}g}"
 
 
+_NUMBERS = ("predicted", "observed", "std. error", "z", "would catch")
+
+
+def _cells(row: Statement) -> list[str]:
+    """What the columns of numbers show of a statement."""
+    return [
+        _number(row.prediction),
+        _number(row.observed),
+        _number(row.standard_error, 2),
+        "" if row.z is None else f"{row.z:+.2f}",
+        _number(row.detectable, 2),
+    ]
+
+
+def _widths(rows: Sequence[Statement], width: int) -> list[int]:
+    """Widths of name, claim and numbers that the tables of all facts share; no claim if narrow.
+
+    Names are folded where there is no room for them.
+    """
+    headers = [max(name.split(), key=len) for name in _NUMBERS]
+    numbers = [max(map(len, column)) for column in zip(headers, *map(_cells, rows), strict=True)]
+    name = max(map(len, ("statement", *(row.id for row in rows))))
+    # A blank between columns, and the verdict at the end.
+    left = width - sum(numbers) - len(numbers) - 1 - len("holds")
+    if width < _WIDE:
+        return [max(min(name, left), 9), *numbers]
+    return [name, left - name - 1, *numbers]
+
+
+def _table(widths: Sequence[int], header: bool) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=header)
+    for name, width in zip(("statement", "claim"), widths[: -len(_NUMBERS)], strict=False):
+        grid.add_column(name, width=width, overflow="fold")
+    for name, width in zip(_NUMBERS, widths[-len(_NUMBERS) :], strict=True):
+        grid.add_column(name, width=width, justify="right", overflow="fold")
+    grid.add_column("holds", width=len("holds"), justify="right")
+    return grid
+
+
 def show_verification(table: studies.Verification) -> None:
-    """Print the statements, a line each; the claims too where the terminal is wide enough."""
+    """Print the statements under the facts they confirm, a line each.
+
+    The claims too, where the terminal is wide enough.
+    """
+    from .theory.theorem import FACTS
+
     console = _console()
-    wide = console.width >= _WIDE
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1 if wide else 0, 0, 0))
-    grid.add_column("statement", overflow="fold")
-    if wide:
-        grid.add_column("claim", overflow="fold")
-    for name in ("predicted", "observed", "std. error", "z", "would catch"):
-        grid.add_column(name, justify="right", no_wrap=console.width >= 80)
-    grid.add_column("holds")
-    for row in table.statements:
-        cells = [row.id, *([row.claim] if wide else [])]
-        cells += [_number(row.prediction), _number(row.observed), _number(row.standard_error, 2)]
-        cells += ["" if row.z is None else f"{row.z:+.2f}", _number(row.detectable, 2)]
-        verdict = Text("yes", "green") if row.holds else Text("NO", "bold red")
-        grid.add_row(*cells, verdict)
-    console.print(grid)
+    widths = _widths(table.statements, console.width)
+    console.print(_table(widths, header=True))
+    facts = {each.name: each for each in FACTS}
+    for name, rows in groupby(table.statements, key=lambda row: row.fact):
+        if name in facts:
+            each = facts[name]
+            origin = f"{each.source}{f'; {each.proposition}' if each.proposition else ''}"
+            heading = Text.assemble(
+                "\n", (name, "bold"), f" ({each.kind}; {origin})\n{each.statement}"
+            )
+            console.print(heading)
+        grid = _table(widths, header=False)
+        for row in rows:
+            verdict = Text("yes", "green") if row.holds else Text("NO", "bold red")
+            claim = [row.claim] if len(widths) > len(_NUMBERS) + 1 else []
+            grid.add_row(row.id, *claim, *_cells(row), verdict)
+        console.print(grid)
+    console.print()
     for row in table.statements:
         if row.note or not row.holds:
             # Claims are long; without soft wrapping a narrow terminal would cut them.

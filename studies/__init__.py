@@ -1,8 +1,21 @@
 """Where theory and simulation meet: verification, and one run from a setting."""
 
 from .files import write_atomically
+from .limit_table import Limits
+from .limits import Survey, limits, survey
 from .statements import Statement
 from .train import Training, train
 from .verify import Verification, verify
 
-__all__ = ["Statement", "Training", "Verification", "train", "verify", "write_atomically"]
+__all__ = [
+    "Limits",
+    "Statement",
+    "Survey",
+    "Training",
+    "Verification",
+    "limits",
+    "survey",
+    "train",
+    "verify",
+    "write_atomically",
+]

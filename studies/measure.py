@@ -1,4 +1,4 @@
-"""Max margins of replicates of a setting, at two sizes, against what the theory says of them."""
+"""Max margins of replicates of a setting, at two sizes, against a prediction for n → ∞."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..sims import draw, max_margin
-from ..theory import Objective, Setting, Solution, orthogonal, proportional
-from .statements import Measured, Statement, extrapolated, statistical
+from ..theory import Objective, Setting, Solution
+from ..theory.theorem import Fact
+from .statements import Measured, Statement, extrapolated, statistical, under
 
-__all__ = ["SIZE", "Cell", "against_proportional", "measure"]
+__all__ = ["SIZE", "Cell", "against", "measure"]
 
 Seed: TypeAlias = np.random.SeedSequence
 Batch: TypeAlias = Callable[[Callable[[Seed], Any], str], list[Any]]
@@ -23,27 +24,26 @@ SIZE = 200
 
 
 class Cell(NamedTuple):
-    """Max margins of replicates at n and 2n, and what the theory says of them.
+    """Max margins of replicates at n and 2n.
 
     Attributes
     ----------
     setting : Setting
         The one at 2n.
-    proportional, orthogonal : Solution
-        Predicted at this d/n, and at d/n → ∞.
+    objective : Objective
+        The one there.
     at_n, at_2n : list of Solution
 
     Examples
     --------
     >>> w = Solution(core=0.6, spurious=0.1, memory=0.5)
-    >>> cell = Cell(Setting(9, 9, 0.9, 5.0, 0.5), w, w, [w] * 3, [w] * 3)
+    >>> cell = Cell(Setting(9, 9, 0.9, 5.0, 0.5), Objective.erm(), [w] * 3, [w] * 3)
     >>> cell.measured(lambda w: w.core).mean, round(cell.score(w), 6)
     (0.6, 0.4)
     """
 
     setting: Setting
-    proportional: Solution
-    orthogonal: Solution
+    objective: Objective
     at_n: list[Solution]
     at_2n: list[Solution]
 
@@ -53,7 +53,7 @@ class Cell(NamedTuple):
         Examples
         --------
         >>> w = Solution(core=0.6, spurious=0.1, memory=0.5)
-        >>> cell = Cell(Setting(9, 9, 0.9, 5.0, 0.5), w, w, [w] * 3, [w] * 3)
+        >>> cell = Cell(Setting(9, 9, 0.9, 5.0, 0.5), Objective.erm(), [w] * 3, [w] * 3)
         >>> cell.measured(lambda w: w.memory).mean
         0.5
         """
@@ -65,7 +65,7 @@ class Cell(NamedTuple):
         Examples
         --------
         >>> w = Solution(core=0.6, spurious=0.1, memory=0.1)
-        >>> round(Cell(Setting(9, 9, 0.9, 5.0, 0.5), w, w, [], []).score(w), 6)
+        >>> round(Cell(Setting(9, 9, 0.9, 5.0, 0.5), Objective.erm(), [], []).score(w), 6)
         2.0
         """
         setting = self.setting
@@ -117,8 +117,7 @@ def measure(
     objective = objective_of(large)
     return Cell(
         setting=large,
-        proportional=proportional.max_margin(large, objective),
-        orthogonal=orthogonal.max_margin(large, objective),
+        objective=objective,
         at_n=batch(solve(small, objective_of(small)), f"{label}, n = {size}"),
         at_2n=batch(solve(large, objective), f"{label}, n = {2 * size}"),
     )
@@ -138,13 +137,21 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[Cell, Solution], float]], ...] = (
 )
 
 
-def against_proportional(
-    cell: Cell, prefix: str, where: str, names: Sequence[str]
+def against(
+    fact: Fact,
+    predicted: Solution,
+    cell: Cell,
+    prefix: str,
+    where: str,
+    names: Sequence[str],
 ) -> Iterator[Statement]:
-    """Statements that the max margin's quantities are those of the proportional limit (P9).
+    """Statements that the max margin's quantities are those of the fact's prediction.
 
     Parameters
     ----------
+    fact : Fact
+    predicted : Solution
+        What it predicts for n → ∞.
     cell : Cell
     prefix, where : str
         Of the statements' names, and of their claims.
@@ -153,16 +160,19 @@ def against_proportional(
 
     Examples
     --------
+    >>> from pitfalls.theory.theorem import fact
     >>> w = Solution(core=0.6, spurious=0.1, memory=0.5)
-    >>> cell = Cell(Setting(9, 9, 0.9, 5.0, 0.5), w, w, [w] * 3, [w] * 3)
-    >>> [row.claim for row in against_proportional(cell, "x", "here", ["core"])]
+    >>> cell = Cell(Setting(9, 9, 0.9, 5.0, 0.5), Objective.erm(), [w] * 3, [w] * 3)
+    >>> rows = against(fact("proportional-limit"), w, cell, "x", "here", ["core"])
+    >>> [row.claim for row in rows]
     ['here: w_y of the max margin']
     """
     for name, words, quantity in _QUANTITIES:
         if name in names:
-            yield statistical(
+            row = statistical(
                 f"{prefix}.{name}",
                 f"{where}: {words} of the max margin",
-                prediction=quantity(cell, cell.proportional),
+                prediction=quantity(cell, predicted),
                 measured=cell.measured(lambda w, quantity=quantity: quantity(cell, w)),  # type: ignore[misc]
             )
+            yield from under(fact, [row])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
+
+from ..theory import PitfallsError
+from ..theory.theorem import Fact, Kind
 
 __all__ = [
     "FALSE_ALARM",
@@ -22,10 +25,10 @@ __all__ = [
     "judge",
     "self_test",
     "statistical",
+    "under",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
-Kind: TypeAlias = Literal["exact", "statistical", "convergence"]
 
 FALSE_ALARM = 1e-3
 """Chance that a table of true statements has any statistical one refused."""
@@ -132,6 +135,8 @@ class Statement:
         How many standard errors are allowed; given by `judge`.
     note : str
         What else was measured.
+    fact : str
+        Name of the theory's fact that it confirms or refuses; given by `under`.
 
     Examples
     --------
@@ -149,6 +154,7 @@ class Statement:
     freedom: float | None = None
     critical: float = math.nan
     note: str = ""
+    fact: str = ""
 
     @property
     def detectable(self) -> float:
@@ -198,10 +204,10 @@ class Statement:
         Examples
         --------
         >>> sorted(exact("x", "", prediction=1.0, observed=1.0, tolerance=1.0).as_json())[:3]
-        ['claim', 'detectable', 'holds']
+        ['claim', 'detectable', 'fact']
         """
         names = ("id", "kind", "prediction", "observed", "standard_error", "z", "detectable")
-        row = {name: getattr(self, name) for name in (*names, "holds", "claim", "note")}
+        row = {name: getattr(self, name) for name in (*names, "holds", "claim", "note", "fact")}
         return {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in row.items()
@@ -307,6 +313,30 @@ def _fitted_exponent(x: Array, value: Array, error: Array, near: float) -> tuple
     slopes = np.column_stack((shape, size * shape * (x - centre)))
     covariance = np.linalg.inv(slopes.T @ slopes)
     return float(best.x), float(np.sqrt(covariance[1, 1]))
+
+
+def under(fact: Fact, statements: Iterable[Statement]) -> Iterator[Statement]:
+    """The statements as evidence for or against a fact, whose kind they must have.
+
+    Raises
+    ------
+    PitfallsError
+        One is of another kind.
+
+    Examples
+    --------
+    >>> from pitfalls.theory.theorem import fact
+    >>> rows = [exact("x", "", prediction=1.0, observed=1.0, tolerance=1e-9)]
+    >>> [row.fact for row in under(fact("loss-law"), rows)]
+    ['loss-law']
+    """
+    for row in statements:
+        if row.kind != fact.kind:
+            raise PitfallsError(
+                f"the statement {row.id!r} is {row.kind}, its fact {fact.name!r} {fact.kind}: give "
+                "it a fact of its own kind."
+            )
+        yield replace(row, fact=fact.name)
 
 
 def judge(statements: Iterable[Statement]) -> list[Statement]:

@@ -113,6 +113,27 @@ MUTATIONS = [
         "test_theory_crossing.py::test_crossing_times_are_those_of_the_flow",
     ),
     Mutation(
+        "P9",
+        "theory/proportional.py",
+        "np.append(system.variance, 1 / delta)",
+        "np.append(system.variance, 1.01 / delta)",
+        "test_theory_proportional.py::test_published_table",
+    ),
+    Mutation(
+        "P9",
+        "theory/margin_law.py",
+        "variance = (sigma * solution.memory) ** 2",
+        "variance = 1.01 * (sigma * solution.memory) ** 2",
+        "test_margin_law.py::test_memorization_is_the_test_error",
+    ),
+    Mutation(
+        "P9",
+        "theory/finite_ridge.py",
+        "np.log1p(bend * system.kappa / delta)",
+        "np.log1p(1.01 * bend * system.kappa / delta)",
+        "test_theory_finite_ridge.py::test_minimiser_is_the_saddle_of_gordons_problem",
+    ),
+    Mutation(
         "P10",
         "theory/influence.py",
         "left = 1 - np.diag(reach) / n",
@@ -121,9 +142,9 @@ MUTATIONS = [
     ),
     Mutation(
         "P11",
-        "theory/ridge.py",
-        "push = np.log(system.weight * system.scale)",
-        "push = np.log(1.01 * system.weight * system.scale)",
+        "theory/proximal.py",
+        "push = np.log(weight * scale)",
+        "push = np.log(1.01 * weight * scale)",
         "test_theory_ridge.py::test_path_is_the_primal_minimum",
     ),
     Mutation(

@@ -28,7 +28,7 @@ FROM_THEORY = {
     "angle",
 }
 PUBLIC = {
-    "pitfalls.theory": FROM_THEORY | {"group_accuracy", "orthogonal", "proportional"},
+    "pitfalls.theory": FROM_THEORY | {"group_accuracy", "orthogonal", "proportional", "theorem"},
     "pitfalls.theory.orthogonal": {
         "Asymptote",
         "LeaveOneOut",
@@ -47,12 +47,16 @@ PUBLIC = {
         "self_influence",
     },
     "pitfalls.theory.proportional": {
+        "MarginLaw",
         "curing_scale",
         "lasting_cure",
+        "margin_law",
         "max_margin",
         "memorization_threshold",
+        "ridge_path",
         "separability_threshold",
     },
+    "pitfalls.theory.theorem": {"FACTS", "Fact", "Kind", "fact"},
     "pitfalls.theory.symbolic": {
         "Asymptote",
         "Cells",

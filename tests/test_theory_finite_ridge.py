@@ -15,8 +15,9 @@ from pitfalls.theory import (
     orthogonal,
     proportional,
 )
-from scipy.special import lambertw
-from strategies import METHODS, of_kappa
+from scipy.optimize import brentq
+from scipy.special import expit, lambertw
+from strategies import METHODS, cell_arrays, of_kappa
 
 STRENGTHS = [10.0, 0.1, 1e-3, 1e-6]
 
@@ -169,3 +170,54 @@ def test_sagawas_toy_is_predicted(features):
         error = np.std(found, ddof=1) / 2
         # A worst group is the lower of two draws': biased by about a spread where they are equal.
         assert abs(np.mean(found) - predicted) < 4 * error + 0.02
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("strength", [1.0, 0.03])
+def test_minimiser_is_the_saddle_of_gordons_problem(method, strength):
+    """F = λ/2(‖v‖² + r²) + βp/2 − βσ√δ·r + E[e(uᵀv + τZ; p/β)], e the Moreau envelope of the loss.
+
+    Stationary in v, r, p and β, with p = √κ·r and β = √κ·r·λ/θ, of which the code knows θ only by
+    its own equation: here it is the root of ∂F/∂p.
+    """
+    setting = Setting(1000, 1500, 0.8, 2.0, 0.7, 0.4, 0.3, 0.1)
+    objective = METHODS[method](setting)
+    found = proportional.ridge_path(setting, objective, [strength])
+    means, shares, weight, shift, scale = cell_arrays(setting, objective)
+    nodes, masses = np.polynomial.hermite_e.hermegauss(120)
+    masses = masses / masses.sum()
+    variance = np.array(setting.feature_variance)
+    spread, kappa = setting.sigma * np.sqrt(setting.delta), setting.kappa
+
+    def loss(m):
+        return weight[:, None] * np.logaddexp(0, -scale[:, None] * m - shift[:, None])
+
+    def envelope(x, t):
+        low, high = x, x + t * (weight * scale)[:, None]
+        for _ in range(70):
+            m = (low + high) / 2
+            push = expit(-scale[:, None] * m - shift[:, None])
+            short = (m - x) / t < weight[:, None] * scale[:, None] * push
+            low, high = np.where(short, m, low), np.where(short, high, m)
+        return loss(m) + (m - x) ** 2 / (2 * t)
+
+    def saddle(w_y, w_a, r, p, beta):
+        v = np.array([w_y, w_a])
+        deviation = np.sqrt(setting.sigma**2 * r**2 + variance @ v**2)
+        x = (means @ v)[:, None] + deviation * nodes
+        mean = shares @ (envelope(x, p / beta) @ masses)
+        return strength / 2 * (v @ v + r**2) + beta * p / 2 - beta * spread * r + mean
+
+    w_y, w_a, r = found.coordinates[0]
+    p = np.sqrt(kappa) * r
+
+    def slope(point, axis):
+        step = np.zeros(5)
+        step[axis] = 1e-4 * abs(point[axis])
+        return (saddle(*(point + step)) - saddle(*(point - step))) / (2 * step[axis])
+
+    beta = brentq(lambda b: slope(np.array([w_y, w_a, r, p, b]), 3), 1e-2, 5, xtol=1e-13)
+    point = np.array([w_y, w_a, r, p, beta])
+    sizes = [strength * w_y, strength * w_y, strength * r, beta, spread * r]
+    for axis in (0, 1, 2, 4):
+        assert abs(slope(point, axis)) < 2e-6 * sizes[axis] + 1e-9

@@ -1,6 +1,6 @@
 """What is exact: settings, objectives, result types, closed forms and limits."""
 
-from . import orthogonal, proportional
+from . import orthogonal, proportional, theorem
 from .errors import NotSeparableError, PitfallsError, ResourceError, SettingError
 from .objective import Objective
 from .results import GroupAccuracy, Solution, Trajectory, angle, group_accuracy
@@ -23,4 +23,5 @@ __all__ = [
     "group_accuracy",
     "orthogonal",
     "proportional",
+    "theorem",
 ]

@@ -1,0 +1,43 @@
+"""The settings of the simulations, and what they read off weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...theory import Objective, Setting, Solution, Trajectory
+from ..train import ONE_LIMIT
+
+__all__ = ["GAMMA", "RHO", "minority_margin", "slug", "three", "with_memory"]
+
+RHO, GAMMA = 0.9, 5.0
+
+
+def with_memory(n: int, delta: float, kappa: float, **others: float) -> Setting:
+    """ρ = 0.9 and γ = 5, or others, at a given d/n and κ.
+
+    Examples
+    --------
+    >>> setting = with_memory(200, 50, 2.0)
+    >>> setting.delta, round(setting.kappa, 12), setting.gamma
+    (50.0, 2.0, 5.0)
+    """
+    d = round(n * delta)
+    return Setting(
+        n=n, d=d, sigma=math.sqrt(kappa * n / d), **{"rho": RHO, "gamma": GAMMA, **others}
+    )
+
+
+def three(setting: Setting) -> list[Objective]:
+    """ERM, reweighting and logit shifting."""
+    return [make(setting) for make in ONE_LIMIT.values()]
+
+
+def slug(name: str) -> str:
+    """An objective's name as part of a statement's."""
+    return name.lower().replace(" ", "-")
+
+
+def minority_margin(weights: Solution | Trajectory) -> Any:
+    """The mean test margin of the minority at γ = 5."""
+    return weights.core - GAMMA * weights.spurious

@@ -1,0 +1,114 @@
+"""What the facts predict in a setting.
+
+The closed forms are looked up when called, so that a change of theirs reaches the list.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from numpy.typing import ArrayLike
+from scipy.special import betaincc
+
+from .. import orthogonal, proportional
+from ..objective import Objective
+from ..results import GroupAccuracy, Solution, Trajectory
+from ..setting import Setting
+
+__all__ = [
+    "always",
+    "cured",
+    "far_accuracy",
+    "late",
+    "memorises",
+    "orthogonal_limit",
+    "pairs_beyond",
+    "perfect",
+    "proportional_limit",
+    "squared_norm",
+]
+
+
+def always(value: float) -> Callable[..., float]:
+    """The same in every setting, such as an exponent.
+
+    Examples
+    --------
+    >>> always(-1.0)(Setting(10, 9, 0.8, 2.0, 0.5))
+    -1.0
+    """
+
+    def predict(setting: Setting) -> float:
+        return value
+
+    return predict
+
+
+def pairs_beyond(setting: Setting, level: float) -> float:
+    """Expected number of pairs of examples with |cos(ε_i, ε_j)| > level.
+
+    The squared cosine of two independent Gaussian vectors is Beta(½, (d−1)/2).
+
+    Examples
+    --------
+    In the plane two thirds of all directions are within 60° of a given line:
+
+    >>> round(pairs_beyond(Setting(4, 2, 0.5, 2.0, 0.5), 0.5), 12)
+    4.0
+    """
+    n, d = setting.n, setting.d
+    return n * (n - 1) / 2 * float(betaincc(0.5, (d - 1) / 2, level**2))
+
+
+def perfect(setting: Setting) -> GroupAccuracy[float]:
+    """Accuracy of the weights (1, 0, 0)."""
+    return Solution(1.0, 0.0, 0.0).accuracy(setting)
+
+
+def far_accuracy(setting: Setting) -> GroupAccuracy[float]:
+    """Limit of the max margin's accuracy for d/n → ∞: the minority's is 1, ½ or 0.
+
+    Examples
+    --------
+    >>> far_accuracy(Setting(10, 90, 0.9, 5.0, 0.1)).minority    # κ = 0.09 < κ* = 9/19
+    1.0
+    """
+    threshold = orthogonal.critical_memory(setting.rho, setting.gamma)
+    if math.isclose(setting.kappa, threshold, rel_tol=1e-12):
+        return GroupAccuracy.of(1.0, 0.5, setting.rho)
+    return GroupAccuracy.of(1.0, 1.0 if setting.kappa < threshold else 0.0, setting.rho)
+
+
+def orthogonal_limit(setting: Setting, objective: Objective | None = None) -> Solution:
+    """The max margin for d/n → ∞ (P3)."""
+    return orthogonal.max_margin(setting, objective)
+
+
+def proportional_limit(setting: Setting, objective: Objective | None = None) -> Solution:
+    """The max margin at this d/n for n → ∞ (P9)."""
+    return proportional.max_margin(setting, objective)
+
+
+def late(setting: Setting, objective: Objective, times: ArrayLike) -> Trajectory:
+    """ŵ·log t + w̃ (P6)."""
+    return orthogonal.asymptote(setting, objective).at(times)
+
+
+def squared_norm(setting: Setting, limit: Solution) -> float:
+    """‖ŵ‖² of the max margin of the data at hand."""
+    return limit.norm**2
+
+
+def memorises(setting: Setting) -> float:
+    """1 where d/n > δ_m, the threshold from which on the max margin memorises; else 0."""
+    return float(setting.delta > proportional.memorization_threshold(setting))
+
+
+def cured(setting: Setting) -> Solution:
+    """The max margin of the curing scale at this d/n (P13)."""
+    scale = proportional.curing_scale(setting)
+    found = proportional.max_margin(setting, Objective.vector_scaling(setting, scale))
+    # The scale is the root of w_a, up to its last digit.
+    return replace(found, spurious=0.0)
