@@ -24,6 +24,15 @@ _SETTING = (
     ("spurious-noise", "0.12", "σ_a, noise of the spurious feature"),
     ("label-noise", "0", "share η of training labels flipped"),
 )
+_FEATURES = (
+    "gaussian",
+    "rademacher",
+    "student",
+    "spiked",
+    "dominant",
+    "graded",
+    "student-rows",
+)
 _OBJECTIVES = ("erm", "reweighting", "logit-shifting", "curing-scale", "lasting-cure")
 
 
@@ -102,6 +111,34 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     verify.set_defaults(run=_verify)
 
+    limits = commands.add_parser(
+        "limits",
+        help="the max margin in 52 settings: theorem, closed forms and simulation side by side",
+        description="The max margin in 52 settings, four answers side by side: the theorem's "
+        "limit, the limit d/n → ∞, the limit n → ∞ at this d/n, and simulation extrapolated to "
+        "n → ∞; docs/limits.md says what follows from them.",
+        epilog="Exit status: 0 the limit at this d/n holds in every setting (--features all: where "
+        "it should, and nowhere else), 1 it does not, 2 bad usage.",
+    )
+    limits.add_argument("--quick", action="store_true", help="fewer replicates")
+    limits.add_argument(
+        "--features",
+        choices=(*_FEATURES, "all"),
+        default="gaussian",
+        help="law of the example-specific features (default gaussian); others than the default in "
+        "the settings with d/n ≤ 10",
+    )
+    limits.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    limits.add_argument(
+        "--replicates",
+        type=_count,
+        metavar="N",
+        help="draws per setting and size (default 300, quick 16; explicit features 60, quick 8)",
+    )
+    limits.add_argument("--workers", type=_count, metavar="N", help="threads (default: all cores)")
+    limits.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
+    limits.set_defaults(run=_limits)
+
     train = commands.add_parser(
         "train",
         help="one run: group accuracies over time",
@@ -152,10 +189,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Time the solvers and their peers alternately in one run, and compare their "
         "answers. Peers that are not installed are left out: pip install 'pitfalls[bench]'.",
         epilog="descent: Figure 1's run. flow: a trajectory to t = 1e12. dimension: a replicate as "
-        "d grows to 1e9. margin: max margin. scaling: exponents in n. All of them take about ten "
-        "minutes, and need an idle machine.",
+        "d grows to 1e9. margin: max margin. influence: training again without each example. "
+        "scaling: exponents in n. All of them take about a quarter of an hour, and need an idle "
+        "machine.",
     )
-    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all five)")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all six)")
     bench.add_argument(
         "--rounds", type=_count, default=5, metavar="N", help="times each is run (default 5)"
     )
@@ -220,6 +258,36 @@ def _verify(options: argparse.Namespace) -> int:
             + ("every bend refused." if not loose else f"NOT refused: {', '.join(loose)}.")
         )
         failed += loose
+    return FAILED if failed else DONE
+
+
+def _limits(options: argparse.Namespace) -> int:
+    from . import studies
+    from .show import progress
+    from .show_limits import show_limits, show_survey
+
+    _check_writable(options.json)
+    common = {
+        "seed": options.seed,
+        "replicates": options.replicates,
+        "quick": options.quick,
+        "workers": options.workers,
+    }
+    table: studies.Limits | studies.Survey
+    with progress() as update:
+        if options.features == "all":
+            table = studies.survey(**common, progress=update)
+        else:
+            table = studies.limits(**common, features=options.features, progress=update)
+    if isinstance(table, studies.Survey):
+        show_survey(table)
+        failed = table.unexpected()
+    else:
+        show_limits(table)
+        failed = table.failed()
+    _write_json(options.json, table.as_json())
+    if failed:
+        print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
     return FAILED if failed else DONE
 
 

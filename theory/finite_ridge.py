@@ -160,11 +160,15 @@ def _expectation(
     return centre[:, None] + offsets, mass / mass.sum(axis=1, keepdims=True)
 
 
+def _columns(system: CellSystem) -> tuple[Array, Array, Array]:
+    """q, s and Δ, one row per cell."""
+    return system.weight[:, None], system.shift[:, None], system.scale[:, None]
+
+
 def _imbalance(system: CellSystem, delta: float, strength: float, point: _Point) -> Array:
     """What the equations leave over, each relative to its own terms."""
     given, mass = _expectation(system, point, _deviation(system, delta, point), strength)
-    numbers = [x[:, None] for x in (system.weight, system.shift, system.scale)]
-    found = proximal(given, *numbers, point.own, strength)
+    found = proximal(given, _columns(system), point.own, strength)
     dual = (found.dual * mass).sum(axis=1)
     bend = float(system.shares @ (found.bend * mass).sum(axis=1))
     square = float(system.shares @ (found.dual**2 * mass).sum(axis=1))
@@ -218,8 +222,7 @@ def _report(
     """ℓ and the training accuracy of the observed groups."""
     deviation = _deviation(system, delta, point)
     given, mass = _expectation(system, point, deviation, strength)
-    numbers = [x[:, None] for x in (system.weight, system.shift, system.scale)]
-    found = proximal(given, *numbers, point.own, strength)
+    found = proximal(given, _columns(system), point.own, strength)
     losses = (np.logaddexp(0, -found.logits) * mass).sum(axis=1)
     loss = system.shares @ (system.weight * losses)
     centre = system.means @ point.plane

@@ -34,7 +34,7 @@ class Proximal(NamedTuple):
 
 
 def proximal(
-    given: Array, weight: Array, shift: Array, scale: Array, memory: float, strength: float
+    given: Array, numbers: tuple[Array, Array, Array], memory: float, strength: float
 ) -> Proximal:
     """The margin m = x + κα with α = qΔ·sigmoid(−Δm − s)/λ, for a part x that is given.
 
@@ -46,7 +46,7 @@ def proximal(
     ----------
     given : array
         x.
-    weight, shift, scale : arrays
+    numbers : arrays
         q ≥ 0, s and Δ, of shapes that broadcast.
     memory : float
         κ ≥ 0.
@@ -56,10 +56,11 @@ def proximal(
     Examples
     --------
     >>> one = np.ones(1)
-    >>> found = proximal(0 * one, one, 0 * one, one, 1.0, 1.0)
+    >>> found = proximal(0 * one, (one, 0 * one, one), 1.0, 1.0)
     >>> bool(abs(found.logits - 1 / (1 + np.exp(found.logits))) < 1e-15)
     True
     """
+    weight, shift, scale = numbers
     bare = scale * given + shift
     with np.errstate(divide="ignore"):
         push = np.log(weight * scale) - np.log(strength)

@@ -155,4 +155,4 @@ def _minimiser(system: CellSystem, before: Array, growth: float, strength: float
 def _cells(system: CellSystem, v: Array, strength: float) -> Proximal:
     """The cells at plane weights v."""
     numbers = (system.weight, system.shift, system.scale)
-    return proximal(system.means @ v, *numbers, system.kappa, strength)
+    return proximal(system.means @ v, numbers, system.kappa, strength)
