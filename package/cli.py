@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "--replicates",
         type=_count,
         metavar="N",
-        help="draws per setting and size (default 300, quick 16; explicit features 60, quick 8)",
+        help="draws per setting and size (default 100, quick 16; explicit features 30, quick 8)",
     )
     limits.add_argument("--workers", type=_count, metavar="N", help="threads (default: all cores)")
     limits.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")

@@ -270,8 +270,10 @@ def lasting_cure(setting: Setting) -> Objective:
 
 def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:
     """P9 in one frame; see `pitfalls.theory.frame`."""
-    means = np.column_stack((system.means, np.zeros(len(system.shares))))
-    variance = np.append(system.variance, 1 / delta)
+    # Plane features in units of their own size: γ may be a million.
+    unit = np.append(np.maximum(np.abs(system.means).max(axis=0), 1.0), 1.0)
+    means = np.column_stack((system.means, np.zeros(len(system.shares)))) / unit
+    variance = np.append(system.variance, 1 / delta) / unit**2
 
     def constraint(z: Array) -> tuple[float, Array, Array]:
         """H − a² with its derivatives."""
@@ -283,14 +285,14 @@ def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:
         )
 
     def cost(z: Array) -> tuple[float, Array, Array]:
-        value, gradient, hessian = frame.ridge(z[:2])
+        value, gradient, hessian = frame.ridge(z[:2] / unit[:2])
         full = np.zeros((3, 3))
-        full[:2, :2], full[2, 2] = hessian, 2.0
-        return value + z[2] ** 2, np.append(gradient, 2 * z[2]), full
+        full[:2, :2], full[2, 2] = hessian / np.outer(unit[:2], unit[:2]), 2.0
+        return value + z[2] ** 2, np.append(gradient / unit[:2], 2 * z[2]), full
 
-    start = _interior_point(system, frame, delta, constraint)
+    start = _interior_point(system, frame, delta, lambda z: constraint(z * unit)) * unit
     z, residual = _polish(cost, constraint, *_follow_barrier(cost, constraint, start))
-    plane = frame.plane(z[:2])
+    plane = frame.plane(z[:2] / unit[:2])
     moments = hinge(frame.gap - means @ z, np.full(len(means), float(variance @ z**2)))
     return Solution(
         core=float(plane[0]),
