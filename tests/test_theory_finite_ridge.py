@@ -110,6 +110,18 @@ def test_below_the_separability_threshold_the_minimiser_is_finite():
     assert path.train.worst[-1] < 0.9
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_without_any_scatter_it_is_the_orthogonal_path(method, noise):
+    # Reweighting has no weight on the only noisy feature.
+    setting = Setting(1000, 0, 0.8, 2.0, 1.0, 0.0, noise)
+    objective = METHODS[method](setting)
+    found = proportional.ridge_path(setting, objective, STRENGTHS)
+    expected = orthogonal.ridge_path(setting, objective, STRENGTHS, nodes=41)
+    np.testing.assert_allclose(found.coordinates, expected.coordinates, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-6)
+
+
 def test_without_memory_it_is_the_plane_alone():
     setting = Setting(1000, 0, 0.8, 2.0, 0.0, 0.5, 0.3, 0.1)
     found = proportional.ridge_path(setting, Objective.erm(), STRENGTHS)

@@ -148,6 +148,8 @@ def _expectation(
     being linear, Δx + s = log(1 + C) with C = θqΔ²/λ: within about one unit.
     """
     centre = system.means @ point.plane
+    if deviation == 0:
+        return centre[:, None], np.ones((len(centre), 1))
     with np.errstate(divide="ignore"):
         reach = np.log(point.own * system.weight * system.scale**2) - np.log(strength)
     kink = ((np.logaddexp(0, reach) - system.shift) / system.scale - centre)[:, None]
