@@ -372,6 +372,7 @@ def test_the_score_is_the_accuracy_on_test_draws(name):
         assert abs(plain - expected) > 0.01
 
 
+@pytest.mark.slow
 def test_a_dominant_direction_breaks_the_limit_and_the_bulk_explains_it(small, monkeypatch):
     names = {k: ENSEMBLES[k] for k in ("rademacher", "dominant")}
     monkeypatch.setattr(limits_module, "ENSEMBLES", names)

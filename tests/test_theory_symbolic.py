@@ -75,6 +75,7 @@ def of_numbers(numbers):
     return objective, dict(zip(GENERAL, numbers, strict=True))
 
 
+@pytest.mark.slow
 def test_every_identity_is_exactly_zero():
     found = symbolic.identities()
     assert len(found) > 50
@@ -280,6 +281,7 @@ def test_interpolator_agrees_where_all_are_support_vectors(noise, tenths, gamma,
     np.testing.assert_allclose(found.coordinates, expected, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", FINITE_NOISE)
 def test_interpolator_is_that_of_explicit_vectors(noise):
     """At δ = 3, where some dual weights of the interpolator are negative."""
@@ -588,6 +590,7 @@ def test_latex_is_legible():
         symbolic.latex("no such name")
 
 
+@pytest.mark.slow
 def test_every_derivation_has_latex_of_an_equal_expression():
     listing = symbolic.derivations()
     assert {f"P{i}" for i in (3, 4, 5, 6, 7, 8, 10, 11, 13, 14)} == {

@@ -329,6 +329,7 @@ def first_cell_of_the_cure(replicates):
     return {row.id: row for row in judge(cell)}
 
 
+@pytest.mark.slow
 def test_the_curing_scale_has_no_spurious_weight_and_another_scale_has(monkeypatch):
     right = first_cell_of_the_cure(40)
     assert set(right) == {"e.2.spurious", "e.2.score", "e.2.minority"}
@@ -345,6 +346,7 @@ def test_the_curing_scale_has_no_spurious_weight_and_another_scale_has(monkeypat
     assert not first_cell_of_the_cure(40)["e.2.spurious"].holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [None, {"core": 1.02}, {"spurious": 0.98}])
 def test_the_cure_over_time_refuses_a_wrong_flow(change, monkeypatch):
     true = orthogonal.flow
