@@ -93,6 +93,7 @@ def test_memory_is_flat_in_d(small):
     assert max(held) <= 1.5 * min(held)
 
 
+@pytest.mark.slow
 def test_the_published_programs_agree_on_one_data_set():
     data = peers.data_of(SMALL, seed=3)
     expected, accuracies = peers.numpy_descent(data, 0.05, 50)
@@ -146,6 +147,7 @@ def test_what_cannot_be_run_is_refused(names, rounds, field):
     assert raised.value.field == field
 
 
+@pytest.mark.slow
 def test_the_command_shows_and_writes_what_was_measured(small, tmp_path, capsys):
     target = tmp_path / "bench.json"
     assert main(["bench", "descent", "scaling", "--rounds", "1", "--json", str(target)]) == 0

@@ -198,6 +198,7 @@ def test_everything_holds(table):
     assert {each.id for each in table.bias} <= {f"bias.{name}" for name in NAMES}
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers(small):
     one, three = (run_limits(replicates=LEAST, workers=w) for w in (1, 3))
     assert text_of(one) == text_of(three)

@@ -130,6 +130,7 @@ def test_without_memory_it_is_the_plane_alone():
     np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-6)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_every_legal_setting_of_the_range_has_a_path(data):
     delta = 10 ** data.draw(st.floats(-1.3, 4))
