@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from ..theory import Setting, Solution
 from .extrapolation import Extrapolation
 from .limit_design import SIZES, Case, theorem_limit
+from .measure import minority_margin
 from .statements import FALSE_ALARM, Measured, Statement
 
 __all__ = ["CERTAIN", "NAMES", "Limits", "Row", "numbers", "probit"]
@@ -327,15 +328,8 @@ def numbers(weights: Solution, setting: Setting) -> dict[str, float]:
     >>> round(numbers(w, Setting(9, 9, 0.9, 5.0, 0.5))["minority"], 6)
     2.0
     """
-    pull = setting.gamma * weights.spurious
-    noise = math.hypot(setting.core_noise * weights.core, setting.spurious_noise * pull)
-    deviation = math.hypot(noise, setting.sigma * weights.memory)
-    values = (
-        probit(weights.core - pull, deviation),
-        weights.core,
-        weights.spurious,
-        weights.memory,
-    )
+    score = probit(*minority_margin(weights, setting))
+    values = (score, weights.core, weights.spurious, weights.memory)
     support = math.nan if weights.support is None else weights.support
     return dict(zip(NAMES, (*values, support), strict=True))
 

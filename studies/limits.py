@@ -18,6 +18,7 @@ from ..theory import (
     orthogonal,
     proportional,
 )
+from .arguments import Progress, check_run, silent
 from .ensembles import ENSEMBLES, Ensemble, score
 from .extrapolation import bias_exponent, extrapolate
 from .limit_design import NEAR, SIZES, Case, design
@@ -26,7 +27,6 @@ from .statements import Statement, exact, judge, statistical
 
 __all__ = ["Survey", "limits", "survey"]
 
-Progress: TypeAlias = Callable[[int, int, str], None]
 Seed: TypeAlias = np.random.SeedSequence
 
 _WORDS = ("the probit of the minority accuracy", "w_y", "w_a", "‖w_ε‖", "share of support vectors")
@@ -221,21 +221,6 @@ def _near() -> list[Case]:
     return [replace(base, name=f"{part:g}", delta=round(part * threshold, 2)) for part in NEAR]
 
 
-def _checked(seed: int, replicates: int, workers: int | None) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise SettingError("seed", seed, "an integer ≥ 0")
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 8:
-        raise SettingError(
-            "replicates", replicates, "an integer ≥ 8", "A standard error needs some."
-        )
-    if workers is not None and workers < 1:
-        raise SettingError("workers", workers, "an integer ≥ 1")
-
-
-def _silent(done: int, total: int, label: str) -> None:
-    pass
-
-
 def limits(
     *,
     seed: int = 0,
@@ -280,11 +265,11 @@ def limits(
     explicit = features != "gaussian"
     usual = (_EXPLICIT_DRAWS, _QUICK_EXPLICIT_DRAWS) if explicit else (_DRAWS, _QUICK_DRAWS)
     count = usual[quick] if replicates is None else replicates
-    _checked(seed, count, workers)
+    check_run(seed, count, workers)
     cases = list(enumerate(_explicit() if explicit else design()))
     near = [] if explicit else [(_FAR_NUMBER + i, case) for i, case in enumerate(_near())]
     total = (len(cases) + len(near)) * len(SIZES) * count
-    runs = _Runs(seed, count, workers, progress or _silent)
+    runs = _Runs(seed, count, workers, progress or silent)
     outcomes = runs.of([*cases, *near], ENSEMBLES[features] if explicit else None, 0, total)
     rows = [_row(case, found) for (_, case), found in zip([*cases, *near], outcomes, strict=True)]
     return _judged(seed, count, features, rows[: len(cases)], rows[len(cases) :])
@@ -354,8 +339,8 @@ def survey(
     """
     usual = _QUICK_EXPLICIT_DRAWS if quick else _EXPLICIT_DRAWS
     count = usual if replicates is None else replicates
-    _checked(seed, count, workers)
-    runs = _Runs(seed, count, workers, progress or _silent)
+    check_run(seed, count, workers)
+    runs = _Runs(seed, count, workers, progress or silent)
     cases = list(enumerate(_explicit()))
     part = len(cases) * len(SIZES) * count
     result = Survey({}, {})

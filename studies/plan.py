@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..sims import replicate, stream
+from .arguments import Progress
 from .statements import Statement
 
-__all__ = ["Plan", "Progress", "Simulation"]
+__all__ = ["Plan", "Simulation"]
 
 Seed: TypeAlias = np.random.SeedSequence
-Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 class Plan:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..theory import PitfallsError, SettingError
+from ..theory import PitfallsError
 from ..theory.theorem import FACTS, Fact
-from .plan import Plan, Progress
+from .arguments import Progress, check_run, silent
+from .plan import Plan
 from .simulations import SIMULATIONS
 from .statements import Statement, judge, self_test
 
@@ -114,14 +115,9 @@ def verify(
     >>> table.holds  # doctest: +SKIP
     True
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise SettingError("seed", seed, "an integer ≥ 0")
     count = replicates if replicates is not None else (24 if quick else 100)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 8:
-        raise SettingError("replicates", count, "an integer ≥ 8", "A standard error needs some.")
-    if workers is not None and workers < 1:
-        raise SettingError("workers", workers, "an integer ≥ 1")
-    rows = _evidence(FACTS, seed, count, workers, progress or (lambda done, total, label: None))
+    check_run(seed, count, workers)
+    rows = _evidence(FACTS, seed, count, workers, progress or silent)
     return Verification(seed, count, judge(rows))
 
 

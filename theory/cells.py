@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .errors import NotSeparableError, SettingError
 from .objective import Objective
-from .results import GroupAccuracy, Solution
+from .results import GroupAccuracy, Solution, Trajectory
 from .setting import MAJORITY, MINORITY, Setting
 
 __all__ = ["NODES", "CellSystem", "cell_system", "not_separable_in_plane"]
@@ -100,6 +100,30 @@ class CellSystem:
             margins=margins,
             shares=self.shares,
             support=float(self.shares[dual > 0].sum()),
+        )
+
+    def trajectory(
+        self,
+        times: Array,
+        plane: Array,
+        dual: Array | None,
+        margins: Array,
+        name: str,
+        strengths: Array | None = None,
+    ) -> Trajectory:
+        """A `Trajectory` from plane weights (T, 2), dual weights and margins of the cells."""
+        return Trajectory(
+            times=times,
+            core=plane[:, 0],
+            spurious=plane[:, 1],
+            memory=np.zeros(len(times)) if dual is None else self.memory(dual),
+            loss=self.loss(margins),
+            train=self.train_accuracy(margins),
+            dual=dual,
+            margins=margins,
+            shares=self.shares,
+            name=name,
+            strengths=strengths,
         )
 
     def plane_max_margin(self) -> Array | None:

@@ -66,19 +66,7 @@ def decoupled_flow(setting: Setting, objective: Objective, times: ArrayLike) -> 
     rise = _rise(np.outer(grid, overlap * system.weight * system.scale**2), system.shift)
     margins = rise / system.scale
     dual = margins / overlap
-    plane = system.plane(dual)
-    return Trajectory(
-        times=grid,
-        core=plane[:, 0],
-        spurious=plane[:, 1],
-        memory=system.memory(dual),
-        loss=system.loss(margins),
-        train=system.train_accuracy(margins),
-        dual=dual,
-        margins=margins,
-        shares=system.shares,
-        name=objective.name,
-    )
+    return system.trajectory(grid, system.plane(dual), dual, margins, objective.name)
 
 
 def _rise(speed: Array, shift: Array) -> Array:

@@ -91,18 +91,7 @@ def flow(
     plane, own = integrate(system, grid, float(strength))
     margins = plane @ system.means.T + own
     dual = own / system.kappa if system.kappa > 0 else None
-    return Trajectory(
-        times=grid,
-        core=plane[:, 0],
-        spurious=plane[:, 1],
-        memory=np.zeros(len(grid)) if dual is None else system.memory(dual),
-        loss=system.loss(margins),
-        train=system.train_accuracy(margins),
-        dual=dual,
-        margins=margins,
-        shares=system.shares,
-        name=objective.name,
-    )
+    return system.trajectory(grid, plane, dual, margins, objective.name)
 
 
 def integrate(system: CellSystem, times: Array, strength: float = 0.0) -> tuple[Array, Array]:
@@ -248,19 +237,7 @@ class Asymptote:
         system = self._system
         dual = np.outer(np.log(grid), np.asarray(self.slope.dual)) + np.asarray(self.intercept.dual)
         margins = dual @ system.matrix().T
-        plane = system.plane(dual)
-        return Trajectory(
-            times=grid,
-            core=plane[:, 0],
-            spurious=plane[:, 1],
-            memory=system.memory(dual),
-            loss=system.loss(margins),
-            train=system.train_accuracy(margins),
-            dual=dual,
-            margins=margins,
-            shares=system.shares,
-            name=self._name,
-        )
+        return system.trajectory(grid, system.plane(dual), dual, margins, self._name)
 
 
 def asymptote(setting: Setting, objective: Objective) -> Asymptote:

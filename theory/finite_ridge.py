@@ -20,14 +20,14 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root
-from scipy.special import expit, lambertw, ndtr
+from scipy.special import expit, ndtr
 
 from .cells import CellSystem, cell_system
 from .errors import PitfallsError
 from .objective import Objective
 from .proximal import proximal
 from .results import GroupAccuracy, Trajectory
-from .ridge import checked_strengths
+from .ridge import checked_strengths, log_time
 from .setting import MAJORITY, MINORITY, Setting
 
 __all__ = ["ridge_path"]
@@ -98,7 +98,7 @@ def ridge_path(setting: Setting, objective: Objective, strengths: ArrayLike) -> 
     point = _solve(system, setting.delta, _start(system, before), before, before)
     points: dict[int, _Point] = {}
     for k in np.argsort(-grid):
-        late = _late(unit / grid[k])
+        late = log_time(unit / grid[k])
         while _GROWTH * last < late:
             last *= _GROWTH
             strength = unit / (last * np.exp(last))
@@ -113,7 +113,7 @@ def ridge_path(setting: Setting, objective: Objective, strengths: ArrayLike) -> 
     losses, majority, minority = np.array(reports).T
     share = float(system.shares[system.groups == MAJORITY].sum())
     return Trajectory(
-        times=np.exp([_late(1 / strength) for strength in grid]),
+        times=np.exp([log_time(1 / strength) for strength in grid]),
         core=plane[:, 0],
         spurious=plane[:, 1],
         memory=np.array([each.length for each in ordered]),
@@ -122,10 +122,6 @@ def ridge_path(setting: Setting, objective: Objective, strengths: ArrayLike) -> 
         name=objective.name,
         strengths=grid,
     )
-
-
-def _late(ratio: float) -> float:
-    return float(np.real(lambertw(ratio)))
 
 
 def _start(system: CellSystem, strength: float) -> _Point:

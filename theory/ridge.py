@@ -16,7 +16,7 @@ from .proximal import Proximal, proximal
 from .results import Trajectory
 from .setting import Setting
 
-__all__ = ["checked_strengths", "ridge_path"]
+__all__ = ["checked_strengths", "log_time", "ridge_path"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def ridge_path(
     # From the strongest on: the path is nearly straight in W(1/λ), so that it can be extended.
     v, last = np.zeros(2), 1.0
     for k in np.argsort(-grid):
-        late = _late(unit / grid[k])
+        late = log_time(unit / grid[k])
         while 2 * last < late:
             v = _minimiser(system, v, 2.0, unit / (2 * last * np.exp(2 * last)))
             last *= 2
@@ -84,19 +84,8 @@ def ridge_path(
         last = max(last, late)
         logits, alpha, _ = _cells(system, v, float(grid[k]))
         plane[k], dual[k], margins[k] = v, alpha, (logits - system.shift) / system.scale
-    return Trajectory(
-        times=np.exp([_late(1 / strength) for strength in grid]),
-        core=plane[:, 0],
-        spurious=plane[:, 1],
-        memory=system.memory(dual),
-        loss=system.loss(margins),
-        train=system.train_accuracy(margins),
-        dual=dual,
-        margins=margins,
-        shares=system.shares,
-        name=objective.name,
-        strengths=grid,
-    )
+    times = np.exp([log_time(1 / strength) for strength in grid])
+    return system.trajectory(times, plane, dual, margins, objective.name, strengths=grid)
 
 
 def checked_strengths(strengths: ArrayLike) -> Array:
@@ -122,7 +111,14 @@ def checked_strengths(strengths: ArrayLike) -> Array:
     return grid
 
 
-def _late(ratio: float) -> float:
+def log_time(ratio: float) -> float:
+    """W(1/λ), the logarithm of the time that λ plays; ``ratio`` is 1/λ in any unit.
+
+    Examples
+    --------
+    >>> round(log_time(np.e), 12)
+    1.0
+    """
     return float(np.real(lambertw(ratio)))
 
 

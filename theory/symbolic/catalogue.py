@@ -29,6 +29,7 @@ from .margin import (
 )
 from .primal import max_margin
 from .symbols import (
+    METHODS,
     delta,
     erm,
     four_cells,
@@ -36,9 +37,7 @@ from .symbols import (
     general,
     kappa,
     label_noise,
-    logit_shifting,
     n,
-    reweighting,
     rho,
     time,
 )
@@ -120,7 +119,6 @@ def _collected(bracket: Any) -> Any:
     return sp.collect(bracket, kappa, lambda part: part if part.has(kappa) else _legible(part))
 
 
-_METHODS = {"ERM": erm, "reweighting": reweighting, "logit shifting": logit_shifting}
 _CELLS = ("clean majority", "clean minority", "flipped majority", "flipped minority")
 _NEAR = r"\lim_{\kappa \to \kappa^*} (\kappa^* - \kappa) \log t_\times"
 
@@ -179,7 +177,7 @@ def derivations() -> dict[str, Derivation]:
         (f"{label}, core intercept", "P6", r"\tilde w_y", mixed.core),
         (f"{label}, spurious intercept", "P6", r"\tilde w_a", mixed.spurious),
     ]
-    for name, method in _METHODS.items():
+    for name, method in METHODS.items():
         start, bend, late = first_step(method()), acceleration(method()), asymptote(method())
         rows += [
             (f"first step, core, {name}", "P7", r"\dot w_y(0)", start.core),
@@ -265,7 +263,6 @@ def limits() -> dict[str, Any]:
         "κ → ∞, curing ratio": sp.limit(curing_ratio(), kappa, sp.oo),
     }
     late = {
-        f"κ → κ*, (κ* − κ)·log t×, {name}": divergence(method())
-        for name, method in _METHODS.items()
+        f"κ → κ*, (κ* − κ)·log t×, {name}": divergence(method()) for name, method in METHODS.items()
     }
     return {name: sp.factor(value) for name, value in found.items()} | late

@@ -23,6 +23,7 @@ from .margin import (
 )
 from .primal import gram, margins, max_margin, primal
 from .symbols import (
+    METHODS,
     core_noise,
     delta,
     erm,
@@ -47,8 +48,6 @@ from .symbols import (
 )
 
 __all__ = ["holds", "identities"]
-
-_METHODS = {"ERM": erm, "reweighting": reweighting, "logit shifting": logit_shifting}
 
 
 def _margin_identities() -> dict[str, Any]:
@@ -268,7 +267,7 @@ def _time_identities() -> dict[str, Any]:
         + 2 * gamma * rho**2 * (1 - rho) ** 2 * odd,
     }
     lines = {}
-    for name, method in _METHODS.items():
+    for name, method in METHODS.items():
         cells = method()
         law = asymptote(cells)
         l_maj, l_min = (

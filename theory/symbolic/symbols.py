@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 __all__ = [
+    "METHODS",
     "Cells",
     "core_noise",
     "delta",
@@ -148,6 +149,10 @@ def logit_shifting() -> Cells:
     """
     odds = sp.log(rho / (1 - rho))
     return _two(shift=(odds, -odds))
+
+
+METHODS = {"ERM": erm, "reweighting": reweighting, "logit shifting": logit_shifting}
+"""The three methods of one limit, by name."""
 
 
 def four_cells(scaled: bool = False) -> Cells:
