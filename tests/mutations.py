@@ -31,8 +31,8 @@ MUTATIONS = [
     Mutation(
         "P3",
         "theory/frame.py",
-        "kappa = self.system.kappa",
-        "kappa = 1.01 * self.system.kappa",
+        "bend=system.kappa",
+        "bend=1.01 * system.kappa",
         "test_theory_orthogonal.py::test_two_clean_cells_have_the_closed_form",
     ),
     Mutation(

@@ -425,3 +425,24 @@ def test_badly_scaled_settings_still_have_their_one_solution(setting):
     found = proportional.max_margin(setting)
     assert found.kkt_residual <= 1e-9
     assert np.isfinite(found.coordinates).all()
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("sigma", [1e-9, 1e-3, 1.0])
+@pytest.mark.parametrize("delta", [0.6, 2.0, 1e6])
+def test_one_group_of_any_size_has_a_closed_form(gamma, sigma, delta):
+    # One margin: F = τ²[(1 + A²)Φ + Aφ] = τ²δ fixes A, and m = 1 − Aτ is left to be minimised over
+    # τ = σr: with U = 1 + γ², m²/U + r² is least at r = Aσ/(U + A²σ²), m = U/(U + A²σ²).
+    setting = Setting(1000, round(1000 * delta), 1.0, gamma, sigma)
+    depth = brentq(
+        lambda a: (1 + a * a) * ndtr(a) + a * math.exp(-a * a / 2) / math.sqrt(2 * math.pi) - delta,
+        0,
+        2 + 2 * math.sqrt(delta),
+        xtol=1e-15,
+        rtol=1e-14,
+    )
+    size = 1 + gamma**2
+    remaining = size + (depth * sigma) ** 2
+    expected = np.array([1.0, gamma, depth * sigma]) / remaining
+    found = proportional.max_margin(setting)
+    np.testing.assert_allclose(found.coordinates, expected, rtol=1e-9)

@@ -126,6 +126,12 @@ class CellSystem:
             strengths=strengths,
         )
 
+    @property
+    def feature_size(self) -> Array:
+        """The largest |u_gj| of each plane feature, 1 where it is nothing but noise."""
+        size = np.abs(self.means).max(axis=0)
+        return np.where(size > 0, size, 1.0)
+
     def plane_max_margin(self) -> Array | None:
         """Hard margin in the plane alone: min ‖v‖² with u_gᵀv ≥ 1/Δ_g, no weight on noisy features.
 

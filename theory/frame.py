@@ -1,16 +1,18 @@
-"""The coordinates in which the max-margin problems P3 and P9 are well scaled for every κ.
+"""The coordinates in which the max-margin problems P3 and P9 are well scaled for every κ and γ.
 
-Write the plane weights v = v₀ + η·x. Where the plane alone separates the cells, v₀ is its hard
-margin and η = κ (for κ ≤ 1): the gaps (1/Δ − uᵀv)/η = e₀ − uᵀx, with e₀ ≤ 0, then stay of order
-one as κ → 0 and nothing cancels. Elsewhere v₀ = 0 and η = 1. In both cases, up to a constant,
+Write the plane weights v = v₀ + η·D⁻¹x. D measures each plane feature in units of its own size, so
+that γ may be a million. Where the plane alone separates the cells, v₀ is its hard margin and
+η = κ·c: with c = ‖v₀‖²·Δ, the size of v₀'s dual weights a_g (Σ π_g a_g/Δ_g = ‖v₀‖²), the gaps
+(1/Δ − uᵀv)/η = e₀ − uᵀD⁻¹x, with e₀ ≤ 0, stay of order one as κ → 0 and nothing cancels. Elsewhere
+v₀ = 0 and η = 1. In both cases, up to a constant,
 
-    (κ/η²)·‖v‖² = 2·v₀ᵀx + κ‖x‖²,
+    (κ/η²)·‖v‖² = R(x) = (2κ/η)·v₀ᵀD⁻¹x + κ‖D⁻¹x‖²,
 
 and a noisy feature's variance in units of η² is n_j·x_j², since v₀ has no weight on noisy features.
-With a = √κ·‖w_ε‖/η the two problems are, H(x, b²) = Σ π_g F(e₀ − u_gᵀx, Σ n_j x_j² + b²),
+With a = √κ·‖w_ε‖/η the two problems are, H(x, b²) = Σ π_g F(e₀ − u_gᵀD⁻¹x, Σ n_j x_j² + b²),
 
-    P3:  min 2v₀ᵀx + κ‖x‖² + H(x, 0)
-    P9:  min 2v₀ᵀx + κ‖x‖² + a²   subject to  H(x, a²/δ) ≤ a².
+    P3:  min R(x) + H(x, 0)
+    P9:  min R(x) + a²   subject to  H(x, a²/δ) ≤ a².
 """
 
 from __future__ import annotations
@@ -71,24 +73,44 @@ def hinge_energy(
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Origin v₀, unit η and gaps e₀ of a cell system; see the module's text.
+    """Origin, units and gaps of a cell system; see the module's text.
 
-    ``base`` is the hard margin in the plane, None where the plane alone separates nothing.
+    Attributes
+    ----------
+    base : array (2,) or None
+        The hard margin in the plane, None where the plane alone separates nothing.
+    origin, unit : arrays (2,)
+        v₀ and η·D⁻¹.
+    means, variance : arrays (K, 2) and (2,)
+        u_g and n_j in units of D.
+    gap : array (K,)
+        e₀.
+    push, bend : arrays (2,)
+        R = 2·pushᵀx + Σ bend_j x_j².
+    dual_unit : float
+        η/κ: the κ-scaled dual weight of a gap of one unit.
+    start : array (2,)
+        An x at which no tight cell meets its margin.
 
     Examples
     --------
     >>> from pitfalls.theory import Objective, Setting
     >>> from pitfalls.theory.cells import cell_system
     >>> frame = Frame.choices(cell_system(Setting(10, 5, 0.9, 2.0, 0.1), Objective.erm()))[0]
-    >>> frame.base.tolist(), frame.gap.tolist()
-    ([1.0, 0.0], [0.0, 0.0])
+    >>> frame.base.tolist(), frame.gap.tolist(), frame.means.tolist()
+    ([1.0, 0.0], [0.0, 0.0], [[1.0, 1.0], [1.0, -1.0]])
     """
 
-    system: CellSystem
     base: Array | None
     origin: Array
-    unit: float
+    unit: Array
+    means: Array
+    variance: Array
     gap: Array
+    push: Array
+    bend: Array
+    dual_unit: float
+    start: Array
 
     @classmethod
     def choices(cls, system: CellSystem) -> list[Frame]:
@@ -105,28 +127,43 @@ class Frame:
         kappa, base = system.kappa, system.plane_max_margin()
         if base is None and kappa == 0:
             raise not_separable_in_plane(system)
-        plain = cls(system, base, np.zeros(2), 1.0, system.target)
-        if base is None or kappa > 1:
+        plain = cls._at(system, base, np.zeros(2), 1 / kappa if kappa else np.inf, system.target)
+        if base is None:
             return [plain]
         slack = system.means @ base - system.target
-        gap = np.zeros_like(slack)
         loose = slack > 1e-11 * system.target
+        size = float(base @ base) / float(system.target[~loose].max())
+        if kappa * size > system.target.max():
+            return [plain]
         # A cell 1e150 units inside its margin is no support vector; the bound keeps κ = 0 finite.
-        gap[loose] = -np.minimum(slack[loose] / max(kappa, 1e-150), 1e150)
-        scaled = cls(system, base, base, kappa, gap)
+        gap = np.zeros_like(slack)
+        gap[loose] = -np.minimum(slack[loose] / max(kappa * size, 1e-150), 1e150)
+        scaled = cls._at(system, base, base, size, gap)
         return [plain, scaled] if system.variance.any() else [scaled]
 
-    @property
-    def dual_unit(self) -> float:
-        """η/κ: the κ-scaled dual weight of a gap of one unit."""
-        return 1 / self.system.kappa if self.unit == 1 and not self.origin.any() else 1.0
+    @classmethod
+    def _at(
+        cls, system: CellSystem, base: Array | None, origin: Array, dual_unit: float, gap: Array
+    ) -> Frame:
+        size = system.feature_size
+        return cls(
+            base=base,
+            origin=origin,
+            unit=(system.kappa * dual_unit if origin.any() else 1.0) / size,
+            means=system.means / size,
+            variance=system.variance / size**2,
+            gap=gap,
+            push=origin / size / dual_unit,
+            bend=system.kappa / size**2,
+            dual_unit=dual_unit,
+            start=-size * origin / system.target.max(),
+        )
 
     def plane(self, x: Array) -> Array:
-        """v = v₀ + η·x."""
+        """v = v₀ + η·D⁻¹x."""
         return self.origin + self.unit * x
 
     def ridge(self, x: Array) -> tuple[float, Array, Array]:
-        """2v₀ᵀx + κ‖x‖² with gradient and Hessian."""
-        kappa = self.system.kappa
-        value = float(2 * self.origin @ x + kappa * x @ x)
-        return value, 2 * self.origin + 2 * kappa * x, 2 * kappa * np.eye(2)
+        """R with gradient and Hessian."""
+        value = float(2 * self.push @ x + self.bend @ x**2)
+        return value, 2 * self.push + 2 * self.bend * x, np.diag(2 * self.bend)

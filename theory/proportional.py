@@ -61,7 +61,8 @@ def separability_threshold(setting: Setting, objective: Objective | None = None)
     system = cell_system(setting, objective or Objective.erm()).weighted()
     if system.plane_max_margin() is not None:
         return 0.0
-    return _orthant_energy(system, minimise(lambda w: _orthant_energy(system, w), np.zeros(2)))[0]
+    energy = _orthant_energy(system)
+    return energy(minimise(energy, np.zeros(2)))[0]
 
 
 def memorization_threshold(setting: Setting, objective: Objective | None = None) -> float:
@@ -113,9 +114,16 @@ def _memorization_threshold(system: CellSystem, base: Array) -> float:
     return energy(minimise(energy, np.zeros(1)))[0]
 
 
-def _orthant_energy(system: CellSystem, w: Array) -> tuple[float, Array, Array]:
-    no_target = np.zeros(len(system.shares))
-    return hinge_energy(system.means, system.shares, no_target, system.variance, 1.0, w)
+def _orthant_energy(system: CellSystem) -> Function:
+    """Σ π_g E[(τZ − u_gᵀw)₊²] of w in units of the features' sizes, as in `Frame`."""
+    size, no_target = system.feature_size, np.zeros(len(system.shares))
+
+    def energy(w: Array) -> tuple[float, Array, Array]:
+        return hinge_energy(
+            system.means / size, system.shares, no_target, system.variance / size**2, 1.0, w
+        )
+
+    return energy
 
 
 def max_margin(setting: Setting, objective: Objective | None = None) -> Solution:
@@ -144,6 +152,9 @@ def max_margin(setting: Setting, objective: Objective | None = None) -> Solution
     ------
     NotSeparableError
         δ ≤ δ_s, or no example-specific features and an inseparable plane; evidence is δ_s.
+    PitfallsError
+        No convergence: seen only with all examples in one group, noise on a single feature and
+        κ < 1e-4, where next to nothing is memorised.
 
     Examples
     --------
@@ -270,10 +281,8 @@ def lasting_cure(setting: Setting) -> Objective:
 
 def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:
     """P9 in one frame; see `pitfalls.theory.frame`."""
-    # Plane features in units of their own size: γ may be a million.
-    unit = np.append(np.maximum(np.abs(system.means).max(axis=0), 1.0), 1.0)
-    means = np.column_stack((system.means, np.zeros(len(system.shares)))) / unit
-    variance = np.append(system.variance, 1 / delta) / unit**2
+    means = np.column_stack((frame.means, np.zeros(len(system.shares))))
+    variance = np.append(frame.variance, 1 / delta)
 
     def constraint(z: Array) -> tuple[float, Array, Array]:
         """H − a² with its derivatives."""
@@ -285,14 +294,14 @@ def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:
         )
 
     def cost(z: Array) -> tuple[float, Array, Array]:
-        value, gradient, hessian = frame.ridge(z[:2] / unit[:2])
-        full = np.zeros((3, 3))
-        full[:2, :2], full[2, 2] = hessian / np.outer(unit[:2], unit[:2]), 2.0
-        return value + z[2] ** 2, np.append(gradient / unit[:2], 2 * z[2]), full
+        value, gradient, hessian = frame.ridge(z[:2])
+        full = np.diag([0.0, 0.0, 2.0])
+        full[:2, :2] = hessian
+        return value + z[2] ** 2, np.append(gradient, 2 * z[2]), full
 
-    start = _interior_point(system, frame, delta, lambda z: constraint(z * unit)) * unit
+    start = _interior_point(system, frame, delta, constraint)
     z, residual = _polish(cost, constraint, *_follow_barrier(cost, constraint, start))
-    plane = frame.plane(z[:2] / unit[:2])
+    plane = frame.plane(z[:2])
     moments = hinge(frame.gap - means @ z, np.full(len(means), float(variance @ z**2)))
     return Solution(
         core=float(plane[0]),
@@ -305,15 +314,15 @@ def _solve(system: CellSystem, frame: Frame, delta: float) -> Solution:
 
 def _interior_point(system: CellSystem, frame: Frame, delta: float, constraint: Function) -> Array:
     """A point with H < a²: far out along the direction that separates best."""
-    direction = np.zeros(2)
-    if _orthant_energy(system, direction)[0] >= 0.9 * delta:
+    energy, direction = _orthant_energy(system), np.zeros(2)
+    if energy(direction)[0] >= 0.9 * delta:
         # Without a finite minimiser the energy falls to zero, so the target is always met.
         direction = minimise(
-            lambda w: _orthant_energy(system, w),
+            energy,
             direction,
             stop_below=0.9 * delta if frame.base is not None else 0.0,
         )
-        threshold = _orthant_energy(system, direction)[0]
+        threshold = energy(direction)[0]
         if threshold >= delta * (1 - 1e-9):
             raise NotSeparableError(
                 f"d/n = {delta:g} is not above the separability threshold {threshold:g}: no max "

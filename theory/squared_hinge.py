@@ -85,13 +85,13 @@ def minimum(system: CellSystem) -> Solution:
 
     def energy(x: Array) -> tuple[float, Array, Array]:
         ridge = frame.ridge(x)
-        spread = hinge_energy(system.means, system.shares, frame.gap, system.variance, 0.0, x)
+        spread = hinge_energy(frame.means, system.shares, frame.gap, frame.variance, 0.0, x)
         return ridge[0] + spread[0], ridge[1] + spread[1], ridge[2] + spread[2]
 
-    x = minimise(energy, -frame.origin)
+    x = minimise(energy, frame.start)
     plane = frame.plane(x)
-    gap = frame.gap - system.means @ x
-    moments = hinge(gap, np.full(len(gap), float(system.variance @ x**2)))
+    gap = frame.gap - frame.means @ x
+    moments = hinge(gap, np.full(len(gap), float(frame.variance @ x**2)))
     unit = frame.dual_unit
     dual = unit * moments.first
     return Solution(
