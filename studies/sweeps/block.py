@@ -1,0 +1,168 @@
+"""The numbers of a block of replicates."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...sims import Sample, draw, gradient_descent, gradient_flow, influence, max_margin, stream
+from ...sims.threads import alone, one_blas_thread
+from ...theory import (
+    MAJORITY,
+    MINORITY,
+    NotSeparableError,
+    Objective,
+    Setting,
+    Solution,
+    Trajectory,
+)
+from .crossing import GRID, last_crossing
+from .document import Sweep
+from .predict import coordinate, predict
+from .quantities import Column
+
+__all__ = ["Block", "compute"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A block's numbers.
+
+    Attributes
+    ----------
+    cell, index : int
+    values : array (replicates, columns)
+        nan where a number does not exist: no max margin, or no crossing.
+    predictions : array (kinds, columns) or None
+        By the sweep's kinds of prediction; nan where one says nothing. With a cell's first block.
+    seconds : float
+        That it took.
+
+    Examples
+    --------
+    >>> Block(0, 1, np.zeros((10, 2)), None, 0.5).values.shape
+    (10, 2)
+    """
+
+    cell: int
+    index: int
+    values: Array
+    predictions: Array | None
+    seconds: float
+
+
+def compute(sweep: Sweep, cell: int, index: int) -> Block:
+    """Draw, train and measure the replicates of a block, on one core.
+
+    The bytes depend on the sweep, the cell and the index alone.
+
+    Raises
+    ------
+    PitfallsError
+        The cell's objectives do not exist in its setting, or a solver gives up.
+
+    Examples
+    --------
+    >>> from .document import parse
+    >>> sweep = parse('''
+    ... replicates = 3
+    ... objectives = ["erm"]
+    ... quantities = ["support"]
+    ... setting = { n = 20, d = 400, rho = 0.9, gamma = 2, sigma = 1 }
+    ... ''')
+    >>> compute(sweep, 0, 0).values.tolist()
+    [[1.0], [1.0], [1.0]]
+    """
+    begun = time.perf_counter()
+    setting = sweep.setting(cell)
+    objectives = {name: sweep.objective(name, setting) for name in sweep.objectives}
+    first, last = sweep.bounds(index)
+    alone()
+    with one_blas_thread():
+        values = np.empty((last - first, len(sweep.columns)))
+        for row, replicate in enumerate(range(first, last)):
+            seed = stream(sweep.seed, cell, replicate)
+            run = _Run(sweep, setting, draw(setting, seed, sweep.kind), objectives)  # type: ignore[arg-type]
+            values[row] = [run.number(column) for column in sweep.columns]
+        predictions = predict(sweep, setting, objectives) if index == 0 else None
+    return Block(cell, index, values, predictions, time.perf_counter() - begun)
+
+
+class _Run:
+    """One draw; what several numbers share is computed once, and only if one needs it."""
+
+    def __init__(
+        self, sweep: Sweep, setting: Setting, sample: Sample, objectives: dict[str, Objective]
+    ) -> None:
+        self.sweep, self.setting, self.sample, self.objectives = sweep, setting, sample, objectives
+        self.finite = [t for t in sweep.times if t < math.inf]
+        # Methods that differ in weight and shift only have one limit.
+        self.limit = cache(self._limit)
+        self.scores = cache(self._scores)
+
+    def number(self, column: Column) -> float:
+        name, quantity, time = column.objective, column.quantity, column.time
+        if time is not None and time < math.inf:
+            trajectory, k = self.trajectories[name], self.finite.index(time)
+            if quantity != "angle":
+                return float(coordinate(trajectory, self.setting, quantity)[k])
+            limit = self.limit(self.key(name))
+            return math.nan if limit is None else float(trajectory.angle(limit)[k])
+        if quantity == "crossing":
+            return last_crossing(self.long_flows[name], self.setting)
+        limit = self.limit(self.key(name))
+        if quantity == "separable":
+            return float(limit is not None)
+        if limit is None:
+            return math.nan
+        if quantity.startswith("memorization"):
+            return self.scores(self.key(name))[quantity]
+        return float(coordinate(limit, self.setting, quantity))
+
+    @cached_property
+    def trajectories(self) -> dict[str, Trajectory]:
+        """Of all objectives, at the sweep's finite times."""
+        objectives, rate = list(self.objectives.values()), self.sweep.learning_rate
+        if rate is None:
+            runs = gradient_flow(self.sample, objectives, self.finite)
+        else:
+            steps = [round(t / rate) for t in self.finite]
+            runs = gradient_descent(
+                self.sample, objectives, rate, steps[-1], record=np.array(steps)
+            )
+        return dict(zip(self.objectives, runs, strict=True))
+
+    @cached_property
+    def long_flows(self) -> dict[str, Trajectory]:
+        runs = gradient_flow(self.sample, list(self.objectives.values()), GRID)
+        return dict(zip(self.objectives, runs, strict=True))
+
+    def key(self, name: str) -> tuple[bytes, bytes]:
+        """What of an objective decides its max margin."""
+        weight, _, scale = self.objectives[name].resolve(self.sample.groups, self.sample.n)
+        return scale.tobytes(), (weight == 0).tobytes()
+
+    def _objective(self, key: tuple[bytes, bytes]) -> Objective:
+        return next(each for name, each in self.objectives.items() if self.key(name) == key)
+
+    def _limit(self, key: tuple[bytes, bytes]) -> Solution | None:
+        try:
+            return max_margin(self.sample, self._objective(key))
+        except NotSeparableError:
+            return None
+
+    def _scores(self, key: tuple[bytes, bytes]) -> dict[str, float]:
+        found = influence(self.sample, self._objective(key))
+        names = (("majority", MAJORITY), ("minority", MINORITY))
+        return {
+            f"memorization_{name}": float(found.mean(group, found.memorization))
+            for name, group in names
+        }

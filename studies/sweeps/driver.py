@@ -1,0 +1,187 @@
+"""Runs a sweep into its store, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from ...sims.threads import cores
+from .block import Block
+from .document import Sweep, read
+from .pools import Job, open_pool
+from .precision import enough
+from .store import Failure, Store
+
+__all__ = ["Outcome", "Progress", "Update", "sweep"]
+
+
+class Progress(NamedTuple):
+    """How far a sweep is.
+
+    Attributes
+    ----------
+    cells, all_cells : int
+    blocks, all_blocks : int
+        Those that need not be computed count as done.
+    replicates : int
+        Computed by this driver.
+    """
+
+    cells: int
+    all_cells: int
+    blocks: int
+    all_blocks: int
+    replicates: int
+
+
+Update: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a driver did.
+
+    Attributes
+    ----------
+    cells : int
+        Of the sweep; all are finished or failed.
+    replicates : int
+        Computed now, those of earlier drivers not counted.
+    failures : list of Failure
+    versions : int
+        How many different environments have computed blocks: with more than one, bytes may not be
+        those of an uninterrupted run.
+    """
+
+    cells: int
+    replicates: int
+    failures: list[Failure]
+    versions: int
+
+
+def sweep(
+    source: str | Path | Sweep,
+    store: str | Path,
+    *,
+    workers: int | None = None,
+    dask: str | None = None,
+    progress: Update = lambda progress: None,
+) -> Outcome:
+    """Run a sweep, or what is left of it, into its store.
+
+    Interrupting it, however, loses the blocks that were under way; calling it again computes them
+    and goes on. Cells that failed are tried again. The numbers do not depend on the workers, on
+    where they ran, or on interruptions.
+
+    Parameters
+    ----------
+    source : path or Sweep
+        A sweep file, or the name of one that comes with the package.
+    store : path
+        An SQLite file; made if there is none.
+    workers : int, optional
+        Processes; all cores by default, and 1 computes in this process.
+    dask : str, optional
+        A Dask scheduler's address, or "local" for a cluster of ``workers`` on this machine.
+    progress : callable
+        Called with a `Progress` after each batch of results.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    SweepError
+        The file is wrong, or Dask is not there.
+    StoreError
+        The store belongs to another sweep or driver, cannot be written or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from .document import parse
+    >>> document = parse('''
+    ... replicates = 4
+    ... objectives = ["erm"]
+    ... quantities = ["support"]
+    ... setting = { n = 20, d = 400, rho = 0.9, gamma = 2 }
+    ... grid = { sigma = [0.5, 1] }
+    ... ''')
+    >>> path = Path(tempfile.mkdtemp()) / "a.db"
+    >>> sweep(document, path, workers=1).replicates
+    8
+    >>> sweep(document, path, workers=1).replicates    # nothing is left to do
+    0
+    """
+    document = source if isinstance(source, Sweep) else read(source)
+    with Store.write(Path(store), document) as kept:
+        kept.forget_failures()
+        run = _Run(document, kept)
+        jobs = run.jobs()
+        job = next(jobs, None)
+        progress(run.progress())
+        if job is not None:
+            with open_pool(document, workers or cores(), dask) as pool:
+                while job is not None or pool.busy():
+                    while job is not None and pool.has_room():
+                        pool.submit(job)
+                        job = next(jobs, None)
+                    results = pool.results()
+                    kept.add(results)
+                    for result in results:
+                        run.finish(result)
+                    progress(run.progress())
+        return Outcome(document.cells, run.replicates, kept.failures(), len(kept.environments()))
+
+
+class _Run:
+    """The jobs of a sweep that are left, and the count of those that are not."""
+
+    def __init__(self, document: Sweep, kept: Store) -> None:
+        self.document, self.kept = document, kept
+        self.begun = self.blocks = self.replicates = 0
+        self.failed: set[int] = set()
+        self.open: dict[int, int] = {}
+
+    def jobs(self) -> Iterator[Job]:
+        """Blocks in order, those of failed and of precise cells left out."""
+        for cell in range(self.document.cells):
+            done, self.begun = self.kept.done(cell), cell + 1
+            self.blocks += len(done)
+            for block in range(self.document.blocks):
+                if block in done:
+                    continue
+                if cell in self.failed or self.is_precise(cell):
+                    self.blocks += 1
+                    continue
+                self.open[cell] = self.open.get(cell, 0) + 1
+                yield cell, block
+
+    def is_precise(self, cell: int) -> bool:
+        return bool(self.document.precision) and (
+            enough(self.document, self.kept.prefix(cell)) is not None
+        )
+
+    def finish(self, result: Block | Failure) -> None:
+        """Count a result."""
+        self.blocks += 1
+        self.open[result.cell] -= 1
+        if not self.open[result.cell]:
+            del self.open[result.cell]
+        if isinstance(result, Failure):
+            self.failed.add(result.cell)
+        else:
+            self.replicates += len(result.values)
+
+    def progress(self) -> Progress:
+        all_cells = self.document.cells
+        return Progress(
+            cells=self.begun - len(self.open),
+            all_cells=all_cells,
+            blocks=self.blocks,
+            all_blocks=all_cells * self.document.blocks,
+            replicates=self.replicates,
+        )

@@ -1,0 +1,297 @@
+"""Where blocks are computed: in this process, in processes of this machine, or on Dask.
+
+A pool takes jobs while it has room, and gives results in whatever order they are ready. A worker
+that dies loses its job only: another begins it again, up to three times.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol, TypeAlias
+
+from ...theory import SettingError
+from .block import Block, compute
+from .document import Sweep, parse
+from .errors import SweepError
+from .store import Failure
+
+__all__ = ["Job", "Pool", "Result", "open_pool"]
+
+Job: TypeAlias = tuple[int, int]
+Result: TypeAlias = Block | Failure
+
+_ATTEMPTS = 3
+
+
+class Pool(Protocol):
+    """What the driver needs of a pool."""
+
+    def has_room(self) -> bool:
+        """Whether it takes another job now."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Begin a job, (cell, block)."""
+        ...
+
+    def results(self) -> list[Result]:
+        """Wait until some jobs are done, and give all that are."""
+        ...
+
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        ...
+
+
+def attempt(sweep: Sweep, job: Job) -> Result:
+    """A job's result, or why there is none.
+
+    Examples
+    --------
+    >>> sweep = parse('''
+    ... replicates = 3
+    ... objectives = ["curing-scale"]
+    ... quantities = ["support"]
+    ... setting = { n = 20, d = 40, rho = 1, gamma = 2, sigma = 1 }
+    ... ''')
+    >>> attempt(sweep, (0, 0)).error[:12]
+    'SettingError'
+    """
+    try:
+        return compute(sweep, *job)
+    except Exception as error:
+        # Whatever it is, it is this cell's: the other cells go on.
+        return Failure(*job, f"{type(error).__name__}: {error}")
+
+
+class _Here:
+    """Jobs one after the other, in this process.
+
+    Examples
+    --------
+    >>> _Here(None).busy()
+    False
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep, self._jobs = sweep, deque[Job]()
+
+    def has_room(self) -> bool:
+        return not self._jobs
+
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def results(self) -> list[Result]:
+        return [attempt(self._sweep, self._jobs.popleft())]
+
+
+def _serve(pipe: connection.Connection, text: str, name: str) -> None:
+    """A worker process: jobs in, results out, until the driver is gone."""
+    # Ctrl-C reaches the whole process group; the driver decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sweep = parse(text, name, trusted=True)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            pipe.send(attempt(sweep, pipe.recv()))
+
+
+class _Worker:
+    """A process, its pipe, and what it is doing."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(
+            target=_serve, args=(theirs, sweep.text, sweep.name), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        self.job: Job | None = None
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+class _Processes:
+    """Jobs in processes of this machine.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    workers : int
+    """
+
+    def __init__(self, sweep: Sweep, workers: int) -> None:
+        self._sweep = sweep
+        self._workers = [_Worker(sweep) for _ in range(workers)]
+        self._deaths: dict[Job, int] = {}
+
+    def has_room(self) -> bool:
+        return any(worker.job is None for worker in self._workers)
+
+    def busy(self) -> bool:
+        return any(worker.job is not None for worker in self._workers)
+
+    def submit(self, job: Job) -> None:
+        worker = next(worker for worker in self._workers if worker.job is None)
+        worker.job = job
+        with suppress(BrokenPipeError):  # it is dead: `results` will see that
+            worker.pipe.send(job)
+
+    def results(self) -> list[Result]:
+        found: list[Result] = []
+        while not found:
+            by_pipe = {worker.pipe: worker for worker in self._workers if worker.job is not None}
+            # The pipe of a dead process is at its end, which makes it ready.
+            for pipe in connection.wait(list(by_pipe)):
+                worker = by_pipe[pipe]  # type: ignore[index]
+                try:
+                    found.append(worker.pipe.recv())
+                    worker.job = None
+                except (EOFError, ConnectionResetError):
+                    found += self._bury(worker)
+        return found
+
+    def _bury(self, dead: _Worker) -> list[Result]:
+        """Replace a dead worker; its job goes to the new one, or is given up."""
+        job = dead.job
+        assert job is not None
+        dead.process.join()
+        code = dead.process.exitcode
+        dead.pipe.close()
+        place = self._workers.index(dead)
+        self._workers[place] = _Worker(self._sweep)
+        self._deaths[job] = self._deaths.get(job, 0) + 1
+        if self._deaths[job] >= _ATTEMPTS:
+            return [Failure(*job, f"its worker died {_ATTEMPTS} times (exit status {code})")]
+        self._workers[place].job = job
+        self._workers[place].pipe.send(job)
+        return []
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+
+_trusted = lru_cache(maxsize=4)(partial(parse, trusted=True))
+
+
+def _on_dask(text: str, name: str, job: Job) -> Result:
+    return attempt(_trusted(text, name), job)
+
+
+class _OnDask:
+    """Jobs on a Dask cluster.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    client : distributed.Client
+    """
+
+    def __init__(self, sweep: Sweep, client: Any) -> None:
+        from distributed import as_completed
+
+        self._sweep, self._client = sweep, client
+        self._futures = as_completed(with_results=False)
+        self._jobs: dict[str, Job] = {}
+
+    def has_room(self) -> bool:
+        # Two jobs a thread: the next is there when one is done.
+        return len(self._jobs) < 2 * max(1, sum(self._client.nthreads().values()))
+
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        future = self._client.submit(
+            _on_dask, self._sweep.text, self._sweep.name, job, pure=False, retries=_ATTEMPTS - 1
+        )
+        self._jobs[future.key] = job
+        self._futures.add(future)
+
+    def results(self) -> list[Result]:
+        found: list[Result] = []
+        for future in self._futures.next_batch(block=True):
+            job = self._jobs.pop(future.key)
+            try:
+                found.append(future.result())
+            except Exception as error:
+                found.append(Failure(*job, f"{type(error).__name__}: {error}"))
+        return found
+
+
+@contextmanager
+def open_pool(sweep: Sweep, workers: int, dask: str | None) -> Iterator[Pool]:
+    """A pool for a sweep, closed with its workers at the end.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    workers : int
+        _Processes; 1 computes in this one.
+    dask : str or None
+        A scheduler's address, or "local" for a cluster of ``workers`` on this machine.
+
+    Raises
+    ------
+    SweepError
+        Dask is not installed, or its scheduler does not answer.
+
+    Examples
+    --------
+    >>> with open_pool(None, 1, None) as pool:
+    ...     type(pool).__name__
+    '_Here'
+    """
+    if workers < 1:
+        raise SettingError("workers", workers, "an integer ≥ 1")
+    if dask is not None:
+        with _client(dask, workers) as client:
+            yield _OnDask(sweep, client)
+        return
+    if workers == 1:
+        yield _Here(sweep)
+        return
+    pool = _Processes(sweep, workers)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@contextmanager
+def _client(address: str, workers: int) -> Iterator[Any]:
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise SweepError("--dask needs Dask: pip install 'pitfalls[dask]'.") from None
+    if address != "local":
+        try:
+            remote = Client(address, timeout=10)
+        except (OSError, ValueError) as error:
+            raise SweepError(
+                f"--dask {address}: no scheduler answers there ({error}). Give its address, as "
+                "tcp://host:8786, or local."
+            ) from None
+        with remote:
+            yield remote
+        return
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
