@@ -104,10 +104,6 @@ class Store:
         StoreError
             It belongs to another sweep, another driver has it, or it cannot be written or is
             damaged.
-
-        Examples
-        --------
-        See the class.
         """
         with _locked(path), _told(path), closing(_connect(path, "rwc")) as connection:
             if _is_empty(connection):
@@ -146,10 +142,6 @@ class Store:
         ------
         StoreError
             There is none, it is none, or it is damaged.
-
-        Examples
-        --------
-        See the class.
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no such store.")
@@ -176,12 +168,7 @@ class Store:
         return int(connection.execute(query, (text,)).fetchone()[0])
 
     def add(self, results: Iterable[Block | Failure]) -> None:
-        """Keep results, all in one transaction.
-
-        Examples
-        --------
-        See the class.
-        """
+        """Keep results, all in one transaction."""
         with _told(self.path), self._connection as connection:
             for each in results:
                 if isinstance(each, Failure):
@@ -201,61 +188,45 @@ class Store:
                     connection.execute("INSERT OR REPLACE INTO predictions VALUES (?, ?, ?)", row)
 
     def forget_failures(self) -> None:
-        """Failed cells are tried again.
-
-        Examples
-        --------
-        See the class.
-        """
+        """Failed cells are tried again."""
         with _told(self.path), self._connection as connection:
             connection.execute("DELETE FROM failures")
 
     def done(self, cell: int) -> set[int]:
-        """The blocks of a cell that are finished.
-
-        Examples
-        --------
-        See the class.
-        """
+        """The blocks of a cell that are finished."""
         query = "SELECT block FROM blocks WHERE cell = ?"
         return {block for (block,) in self._connection.execute(query, (cell,))}
 
-    def blocks_done(self) -> int:
-        """Finished blocks of all cells.
+    def counts(self) -> Iterator[tuple[int, set[int]]]:
+        """Each cell that has finished blocks, and which.
 
-        Examples
-        --------
-        See the class.
+        Read page by page: whoever writes meanwhile is not kept waiting.
         """
+        query = (
+            "SELECT cell, group_concat(block) FROM blocks WHERE cell > ? GROUP BY cell "
+            "ORDER BY cell LIMIT 1000"
+        )
+        last = -1
+        while page := self._connection.execute(query, (last,)).fetchall():
+            for last, blocks in page:
+                yield last, set(map(int, blocks.split(",")))
+
+    def blocks_done(self) -> int:
+        """Finished blocks of all cells."""
         return int(self._connection.execute("SELECT COUNT(*) FROM blocks").fetchone()[0])
 
     def seconds(self) -> float:
-        """What the finished blocks took, on one core.
-
-        Examples
-        --------
-        See the class.
-        """
+        """What the finished blocks took, on one core."""
         query = "SELECT COALESCE(SUM(seconds), 0) FROM blocks"
         return float(self._connection.execute(query).fetchone()[0])
 
     def failures(self) -> list[Failure]:
-        """The cells that failed.
-
-        Examples
-        --------
-        See the class.
-        """
+        """The cells that failed."""
         rows = self._connection.execute("SELECT cell, block, error FROM failures ORDER BY cell")
         return [Failure(*row) for row in rows]
 
     def environments(self) -> list[dict[str, str]]:
-        """Versions with which blocks were computed.
-
-        Examples
-        --------
-        See the class.
-        """
+        """Versions with which blocks were computed."""
         query = (
             "SELECT content FROM environments WHERE id IN (SELECT environment FROM blocks) "
             "ORDER BY id"
@@ -269,10 +240,6 @@ class Store:
         ------
         StoreError
             They are damaged.
-
-        Examples
-        --------
-        See the class.
         """
         rows = self._connection.execute(
             "SELECT block, numbers, checksum FROM blocks WHERE cell = ? ORDER BY block", (cell,)
@@ -292,10 +259,6 @@ class Store:
         ------
         StoreError
             They are damaged.
-
-        Examples
-        --------
-        See the class.
         """
         shape = (len(self.sweep.predictions), len(self.sweep.columns))
         query = "SELECT numbers, checksum FROM predictions WHERE cell = ?"
