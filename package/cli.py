@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .sweep_cli import SUBCOMMANDS, add_sweep
+
 __all__ = ["main"]
 
 DONE, FAILED, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -182,6 +184,8 @@ def _parser() -> argparse.ArgumentParser:
         "--time", type=_real, default=1e12, metavar="T", help="last time (default 1e12)"
     )
     figure.set_defaults(run=_figure)
+
+    add_sweep(commands, _count)
 
     bench = commands.add_parser(
         "bench",
@@ -363,21 +367,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["train", "--n", "0"])
     2
     """
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["sweep"] and words[1:2] and words[1] in SUBCOMMANDS:
+        words[:2] = [f"sweep-{words[1]}"]
+    options = _parser().parse_args(words)
     from .theory import PitfallsError
 
+    command = options.command.replace("-", " ")
     try:
         return int(options.run(options))
     except PitfallsError as error:
-        print(f"pitfalls {options.command}: {error}", file=sys.stderr)
+        print(f"pitfalls {command}: {error}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:
         # Whoever read our output has gone, as in `pitfalls train | head`: nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:
-        print(f"pitfalls {options.command}: {error}", file=sys.stderr)
+        print(f"pitfalls {command}: {error}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
-        print(f"pitfalls {options.command}: interrupted", file=sys.stderr)
+        print(f"pitfalls {command}: interrupted", file=sys.stderr)
         return INTERRUPTED

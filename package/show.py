@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .studies.train import Limit
     from .theory import Setting
 
-__all__ = ["progress", "show_benchmarks", "show_training", "show_verification"]
+__all__ = ["progress", "show_benchmarks", "show_training", "show_verification", "stdout"]
 
 Update: TypeAlias = Callable[[int, int, str], None]
 
@@ -37,7 +37,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _console() -> Console:
+def stdout() -> Console:
+    """Standard output: as wide as the terminal, or as a file may be."""
     return _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
@@ -111,7 +112,7 @@ def show_verification(table: studies.Verification) -> None:
     """
     from .theory.theorem import FACTS
 
-    console = _console()
+    console = stdout()
     widths = _widths(table.statements, console.width)
     console.print(_table(widths, header=True))
     facts = {each.name: each for each in FACTS}
@@ -148,7 +149,7 @@ def show_verification(table: studies.Verification) -> None:
 
 def show_training(training: studies.Training) -> None:
     """Print group accuracies over time, a table for each objective; below, limits by scale."""
-    console = _console()
+    console = stdout()
     setting = training.setting
     for line in (
         f"n = {setting.n}, d = {setting.d}, ρ = {setting.rho:g}, γ = {setting.gamma:g}, "
@@ -206,7 +207,7 @@ def _seconds(value: float) -> str:
 
 def show_benchmarks(reports: Sequence[Report], machine: dict[str, Any]) -> None:
     """Print each benchmark's times, median first, and what follows from them."""
-    console = _console()
+    console = stdout()
     for report in reports:
         console.print(Text(report.title, "bold"))
         grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import studies
-from .show import _console, _number
+from .show import _number, stdout
 
 if TYPE_CHECKING:
     from .studies.limit_design import Case
@@ -45,7 +45,7 @@ def _fixed(value: float | None) -> str:
 
 def show_limits(table: studies.Limits) -> None:
     """Print the minority's accuracy by every answer; all numbers too where the output is wide."""
-    console = _console()
+    console = stdout()
     roomy = console.width >= _ROOMY
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1 if roomy else 0, 0, 0))
     for name in ("", "d/n", *(["κ"] if roomy else []), "κ/κ*", "γ", "ρ"):
@@ -160,7 +160,7 @@ def show_survey(table: studies.Survey) -> None:
     """Print how well the proportional limit holds for each law of the features."""
     from .studies.ensembles import ENSEMBLES
 
-    console = _console()
+    console = stdout()
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     grid.add_column("features", no_wrap=True)
     for column in ("rms z", "max |z|", "KS p", "accuracy", "w_y", "‖w_ε‖", "support", "held"):

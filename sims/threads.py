@@ -17,7 +17,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["alone", "cores", "modest_blas", "one_blas_thread"]
+__all__ = ["alone", "cores", "modest_blas", "on_one_core", "one_blas_thread"]
 
 _MANY = 4e9
 
@@ -50,6 +50,28 @@ def alone() -> None:
     (None, None)
     """
     _thread.alone = True
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Leave the other cores to others, in this thread and in BLAS, until the end.
+
+    Examples
+    --------
+    >>> before = cores()
+    >>> with on_one_core():
+    ...     cores()
+    1
+    >>> cores() == before
+    True
+    """
+    before = getattr(_thread, "alone", False)
+    _thread.alone = True
+    try:
+        with one_blas_thread():
+            yield
+    finally:
+        _thread.alone = before
 
 
 class _Holders:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sims import Sample, draw, gradient_descent, gradient_flow, influence, max_margin, stream
-from ...sims.threads import alone, one_blas_thread
+from ...sims.threads import on_one_core
 from ...theory import (
     MAJORITY,
     MINORITY,
@@ -85,8 +85,7 @@ def compute(sweep: Sweep, cell: int, index: int) -> Block:
     setting = sweep.setting(cell)
     objectives = {name: sweep.objective(name, setting) for name in sweep.objectives}
     first, last = sweep.bounds(index)
-    alone()
-    with one_blas_thread():
+    with on_one_core():
         values = np.empty((last - first, len(sweep.columns)))
         for row, replicate in enumerate(range(first, last)):
             seed = stream(sweep.seed, cell, replicate)

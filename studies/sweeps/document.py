@@ -16,7 +16,7 @@ from typing import Any
 from ...theory import Objective, PitfallsError, Setting, SettingError
 from ..train import OBJECTIVES
 from .errors import SweepError
-from .grid import FIELDS, Axis, axis_values, conflicts, missing, resolve
+from .grid import FIELDS, Axis, axis_values, conflicts, missing, number, resolve
 from .locate import line_of
 from .quantities import GROUPS, QUANTITIES, Column, columns, expand
 
@@ -430,7 +430,7 @@ class _Reader:
                     ("setting", name), f"[setting] {SettingError(name, value, 'a number', fix)}"
                 )
             else:
-                fixed[name] = value
+                fixed[name] = number(name, value)
         for name, value in self.table("grid").items():
             if name not in FIELDS:
                 self.wrong(("grid", name), f"[grid] {name}: is not known. {known}")

@@ -123,6 +123,7 @@ def _write_parquet(path: Path, names: list[str], content: Iterator[Row]) -> None
 def _write_netcdf(path: Path, sweep: Sweep, content: Iterable[Row]) -> None:
     try:
         import h5netcdf  # noqa: F401
+        import h5py  # noqa: F401
         import xarray
     except ImportError:
         raise _missing("--netcdf", "xarray and h5netcdf", "netcdf") from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...theory import Setting, SettingError, orthogonal
 
-__all__ = ["FIELDS", "Axis", "axis_values", "conflicts", "missing", "resolve"]
+__all__ = ["FIELDS", "Axis", "axis_values", "conflicts", "missing", "number", "resolve"]
 
 FIELDS = (*(field.name for field in fields(Setting)), "delta", "kappa", "kappa_ratio")
 """What a setting or a grid may name: Setting's own, δ = d/n, κ = σ²d/n and κ/κ*."""
@@ -67,7 +67,7 @@ def axis_values(name: str, given: Any) -> tuple[float, ...]:
             raise SettingError(name, value, "a number")
     if len(set(given)) < len(given):
         raise SettingError(name, list(given), "different numbers", "Each value is a cell.")
-    return tuple(given)
+    return tuple(number(name, value) for value in given)
 
 
 def _range(name: str, given: Mapping[str, Any], allowed: str) -> tuple[float, ...]:
@@ -94,6 +94,17 @@ def _range(name: str, given: Mapping[str, Any], allowed: str) -> tuple[float, ..
     if name in ("n", "d"):
         return tuple(dict.fromkeys(round(value) for value in values))
     return tuple(values)
+
+
+def number(name: str, value: float) -> float:
+    """A value as it is kept: 5 and 5.0 are the same, but for n and d, which are whole.
+
+    Examples
+    --------
+    >>> number("gamma", 5), number("n", 5)
+    (5.0, 5)
+    """
+    return value if name in ("n", "d") else float(value)
 
 
 def conflicts(names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -46,7 +46,9 @@ def coordinate(weights: Solution | Trajectory, setting: Setting, quantity: str) 
         return getattr(weights.accuracy(setting), quantity)
     if quantity.startswith("train_") and isinstance(weights, Trajectory):
         return getattr(weights.train, quantity.removeprefix("train_"))
-    return getattr(weights, quantity.removeprefix("max_"))
+    value = getattr(weights, quantity.removeprefix("max_"))
+    # A max margin that memorises nothing has no share of support vectors in the limit n → ∞.
+    return math.nan if value is None else value
 
 
 def predict(sweep: Sweep, setting: Setting, objectives: dict[str, Objective]) -> Array:

@@ -98,7 +98,9 @@ def _place(sweep: Sweep, cell: int) -> Row:
         "kappa": setting.kappa,
         "kappa_ratio": setting.kappa / critical if critical > 0 else math.inf,
     }
-    return {"cell": cell, **asdict(setting), **derived, **sweep.fixed, **sweep.values(cell)}
+    given = {**sweep.fixed, **sweep.values(cell)}
+    derived |= {name: float(given[name]) for name in derived if name in given}
+    return {"cell": cell, **asdict(setting), **derived}
 
 
 def _used(store: Store, cell: int) -> Array:

@@ -1,0 +1,190 @@
+"""What the command shows of sweeps."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from .show import stdout
+from .studies.sweeps.quantities import QUANTITIES
+
+if TYPE_CHECKING:
+    from .studies import sweeps
+
+__all__ = ["show_estimate", "show_outcome", "show_ready", "show_status", "sweep_progress"]
+
+Update: TypeAlias = "Callable[[sweeps.Progress], None]"
+
+
+@contextmanager
+def sweep_progress() -> Iterator[Update]:
+    """Cells, replicates per second and time left on a terminal; silent when that is none."""
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda now: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    begun = time.perf_counter()
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("starting", total=None, rate="")
+
+        def update(now: sweeps.Progress) -> None:
+            rate = now.replicates / max(time.perf_counter() - begun, 1e-9)
+            bar.update(
+                task,
+                completed=now.blocks,
+                total=now.all_blocks,
+                description=f"{now.cells}/{now.all_cells} cells",
+                rate=f"{rate:.3g}/s" if now.replicates else "",
+            )
+
+        yield update
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    raise AssertionError
+
+
+def _facts(rows: Sequence[tuple[str, str]], title: str) -> None:
+    stdout().print(Text(title, "bold"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    stdout().print(table)
+
+
+def _grid(document: sweeps.Sweep) -> str:
+    axes = [f"{axis.name} ({len(axis.values)})" for axis in document.axes]
+    return " × ".join(axes) or "one cell"
+
+
+def show_estimate(document: sweeps.Sweep, found: sweeps.Estimate, workers: int | None) -> None:
+    """What a dry run found."""
+    from .sims.threads import cores
+
+    used = workers or cores()
+    _facts(
+        [
+            ("cells", f"{found.cells:,}: {_grid(document)}"),
+            ("replicates", f"{found.replicates:,}" + (" at most" if document.precision else "")),
+            ("objectives", ", ".join(document.objectives)),
+            ("numbers a replicate", str(len(document.columns))),
+            ("time", f"about {_duration(found.seconds / used)} on {used} workers"),
+            ("memory", f"about {_size(found.worker_bytes)} a worker"),
+            ("store", f"about {_size(found.store_bytes)}"),
+        ],
+        f"{document.name} (from {found.tried} replicates run here; nothing is written)",
+    )
+
+
+def show_outcome(
+    document: sweeps.Sweep, outcome: sweeps.Outcome, store: Path, seconds: float
+) -> None:
+    """What a driver did."""
+    failed = len(outcome.failures)
+    rate = f", {outcome.replicates / seconds:.3g} a second" if outcome.replicates else ""
+    _facts(
+        [
+            ("cells", f"{outcome.cells - failed:,} of {outcome.cells:,} finished"),
+            ("replicates", f"{outcome.replicates:,} computed now, in {_duration(seconds)}{rate}"),
+            ("table", f"pitfalls sweep export {shlex.quote(str(store))} --csv FILE"),
+        ],
+        document.name,
+    )
+    _show_failures(document, outcome.failures)
+    if outcome.versions > 1:
+        _warn_of_versions(store)
+
+
+def show_status(found: sweeps.Status, store: Path) -> None:
+    """How far a store is."""
+    document = found.sweep
+    left = document.cells - found.cells - len(found.failures)
+    _facts(
+        [
+            ("grid", _grid(document)),
+            ("cells", f"{found.cells:,} of {document.cells:,} finished, {left:,} left"),
+            ("failed", str(len(found.failures))),
+            ("replicates", f"{found.replicates:,} of {document.cells * document.replicates:,}"),
+            ("time", f"{_duration(found.seconds)} of one core so far"),
+            ("store", f"{store}, {_size(store.stat().st_size)}, sweep {document.digest[:12]}"),
+            *(
+                ("computed with", ", ".join(f"{name} {what}" for name, what in each.items()))
+                for each in found.environments
+            ),
+        ],
+        document.name,
+    )
+    _show_failures(document, found.failures)
+    if len(found.environments) > 1:
+        _warn_of_versions(store)
+
+
+def _show_failures(document: sweeps.Sweep, failures: Sequence[sweeps.Failure]) -> None:
+    """Each error once, with the cells that it stopped."""
+    screen = Console(stderr=True, highlight=False)
+    by_error = sorted(failures, key=lambda failure: failure.error)
+    for error, group in groupby(by_error, key=lambda failure: failure.error):
+        cells = [failure.cell for failure in group]
+        values = ", ".join(f"{k} = {v:g}" for k, v in document.values(cells[0]).items())
+        more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+        where = f"cell {cells[0]}" + (f" ({values})" if values else "") + more
+        screen.print(Text(f"failed: {where}: {error}"))
+
+
+def _warn_of_versions(store: Path) -> None:
+    screen = Console(stderr=True, highlight=False)
+    screen.print(
+        Text(
+            f"warning: {store} was computed with more than one set of versions (sweep status): its "
+            "numbers may differ in the last digits from those of one."
+        )
+    )
+
+
+def show_ready(documents: Sequence[sweeps.Sweep]) -> None:
+    """The sweeps that come with the package."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("grid")
+    table.add_column("replicates", justify="right")
+    table.add_column("what it shows")
+    for each in documents:
+        comment = " ".join(
+            line.lstrip("# ") for line in each.text.splitlines() if line.startswith("#")
+        )
+        table.add_row(Path(each.name).stem, Text(_grid(each)), str(each.replicates), Text(comment))
+    stdout().print(table)
+    stdout().print("`pitfalls sweep ready NAME > my.toml` is a file to begin with. Quantities:")
+    words = Table(box=box.SIMPLE, pad_edge=False, show_header=False)
+    for name, quantity in QUANTITIES.items():
+        words.add_row(name, Text(quantity.words), "at each time" if quantity.timed else "")
+    stdout().print(words)
