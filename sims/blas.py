@@ -6,6 +6,7 @@ the other's threads (see `pitfalls.sims.threads`).
 
 from __future__ import annotations
 
+import functools
 from typing import TypeAlias
 
 import numpy as np
@@ -59,8 +60,14 @@ def mirrored(upper: Array) -> Array:
         stop = min(i + _TILE, n)
         upper[i:stop, :i] = upper[:i, i:stop].T
         corner = upper[i:stop, i:stop]
-        corner[:] = np.triu(corner) + np.triu(corner, 1).T
+        np.copyto(corner, corner.T.copy(), where=_below(stop - i))
     return upper
+
+
+@functools.cache
+def _below(size: int) -> NDArray[np.bool_]:
+    """Where a tile is below its diagonal."""
+    return np.tri(size, k=-1, dtype=bool)
 
 
 def symmetric_times(matrix: Array, vector: Array) -> Array:

@@ -30,6 +30,7 @@ from .quantities import Column
 __all__ = ["Block", "compute"]
 
 Array: TypeAlias = NDArray[np.float64]
+Key: TypeAlias = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,26 +105,32 @@ class _Run:
         self.sweep, self.setting, self.sample, self.objectives = sweep, setting, sample, objectives
         self.finite = [t for t in sweep.times if t < math.inf]
         # Methods that differ in weight and shift only have one limit.
-        self.limit = cache(self._limit)
-        self.scores = cache(self._scores)
+        self.key, self.limit, self.scores = map(cache, (self._key, self._limit, self._scores))
+        self.over_time, self.of_limit = cache(self._over_time), cache(self._of_limit)
 
     def number(self, column: Column) -> float:
         name, quantity, time = column.objective, column.quantity, column.time
         if time is not None and time < math.inf:
-            trajectory, k = self.trajectories[name], self.finite.index(time)
-            if quantity != "angle":
-                return float(coordinate(trajectory, self.setting, quantity)[k])
-            limit = self.limit(self.key(name))
-            return math.nan if limit is None else float(trajectory.angle(limit)[k])
+            return float(self.over_time(name, quantity)[self.finite.index(time)])
         if quantity == "crossing":
             return last_crossing(self.long_flows[name], self.setting)
+        return self.of_limit(self.key(name), quantity)
+
+    def _over_time(self, name: str, quantity: str) -> Array:
+        run = self.trajectories[name]
+        if quantity != "angle":
+            return np.asarray(coordinate(run, self.setting, quantity))
         limit = self.limit(self.key(name))
+        return np.full(len(run), np.nan) if limit is None else run.angle(limit)
+
+    def _of_limit(self, key: Key, quantity: str) -> float:
+        limit = self.limit(key)
         if quantity == "separable":
             return float(limit is not None)
         if limit is None:
             return math.nan
         if quantity.startswith("memorization"):
-            return self.scores(self.key(name))[quantity]
+            return self.scores(key)[quantity]
         return float(coordinate(limit, self.setting, quantity))
 
     @cached_property
@@ -144,21 +151,21 @@ class _Run:
         runs = gradient_flow(self.sample, list(self.objectives.values()), GRID)
         return dict(zip(self.objectives, runs, strict=True))
 
-    def key(self, name: str) -> tuple[bytes, bytes]:
+    def _key(self, name: str) -> Key:
         """What of an objective decides its max margin."""
         weight, _, scale = self.objectives[name].resolve(self.sample.groups, self.sample.n)
         return scale.tobytes(), (weight == 0).tobytes()
 
-    def _objective(self, key: tuple[bytes, bytes]) -> Objective:
+    def _objective(self, key: Key) -> Objective:
         return next(each for name, each in self.objectives.items() if self.key(name) == key)
 
-    def _limit(self, key: tuple[bytes, bytes]) -> Solution | None:
+    def _limit(self, key: Key) -> Solution | None:
         try:
             return max_margin(self.sample, self._objective(key))
         except NotSeparableError:
             return None
 
-    def _scores(self, key: tuple[bytes, bytes]) -> dict[str, float]:
+    def _scores(self, key: Key) -> dict[str, float]:
         found = influence(self.sample, self._objective(key))
         names = (("majority", MAJORITY), ("minority", MINORITY))
         return {
