@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ...sims.threads import cores
+from ...theory import SettingError
 from .block import Block
 from .document import Sweep, read
 from .pools import Job, open_pool
@@ -96,6 +98,8 @@ def sweep(
     ------
     SweepError
         The file is wrong, or Dask is not there.
+    SettingError
+        ``workers`` is not a positive integer.
     StoreError
         The store belongs to another sweep or driver, cannot be written or is damaged.
 
@@ -116,6 +120,9 @@ def sweep(
     >>> sweep(document, path, workers=1).replicates    # nothing is left to do
     0
     """
+    workers = cores() if workers is None else workers
+    if workers < 1:
+        raise SettingError("workers", workers, "an integer ≥ 1")
     document = source if isinstance(source, Sweep) else read(source)
     with Store.write(Path(store), document) as kept:
         kept.forget_failures()
@@ -124,7 +131,7 @@ def sweep(
         job = next(jobs, None)
         progress(run.progress())
         if job is not None:
-            with open_pool(document, workers or cores(), dask) as pool:
+            with open_pool(document, workers, dask) as pool:
                 while job is not None or pool.busy():
                     while job is not None and pool.has_room():
                         pool.submit(job)
@@ -138,27 +145,54 @@ def sweep(
 
 
 class _Run:
-    """The jobs of a sweep that are left, and the count of those that are not."""
+    """The jobs of a sweep that are left, and the count of those that are not.
+
+    A cell is ``active`` while blocks of it are left to begin or under way (``open``). Where a
+    precision may stop it, no block begins before the one before it has been judged, as long as
+    another cell has work.
+    """
 
     def __init__(self, document: Sweep, kept: Store) -> None:
         self.document, self.kept = document, kept
-        self.begun = self.blocks = self.replicates = 0
-        self.failed: set[int] = set()
+        self.cells = iter(range(document.cells))
+        self.left: dict[int, deque[int]] = {}
         self.open: dict[int, int] = {}
+        self.failed: set[int] = set()
+        self.finished = self.blocks = self.replicates = 0
 
     def jobs(self) -> Iterator[Job]:
-        """Blocks in order, those of failed and of precise cells left out."""
-        for cell in range(self.document.cells):
-            done, self.begun = self.kept.done(cell), cell + 1
+        """Jobs for as long as there are any; each is chosen when it is asked for."""
+        while (cell := self.choose()) is not None:
+            if cell in self.failed or self.is_precise(cell):
+                self.blocks += len(self.left[cell])
+                self.left[cell].clear()
+                self.retire(cell)
+                continue
+            self.open[cell] += 1
+            yield cell, self.left[cell].popleft()
+
+    def choose(self) -> int | None:
+        """A cell with blocks left to begin."""
+        waits = bool(self.document.precision)
+        ready = (cell for cell, left in self.left.items() if left)
+        found = next((cell for cell in ready if not (waits and self.open[cell])), None)
+        if found is None:
+            found = self.begin()
+        if found is None:
+            found = next((cell for cell, left in self.left.items() if left), None)
+        return found
+
+    def begin(self) -> int | None:
+        """The next cell that is not finished."""
+        for cell in self.cells:
+            done = self.kept.done(cell)
             self.blocks += len(done)
-            for block in range(self.document.blocks):
-                if block in done:
-                    continue
-                if cell in self.failed or self.is_precise(cell):
-                    self.blocks += 1
-                    continue
-                self.open[cell] = self.open.get(cell, 0) + 1
-                yield cell, block
+            self.left[cell] = deque(b for b in range(self.document.blocks) if b not in done)
+            self.open[cell] = 0
+            if self.left[cell]:
+                return cell
+            self.retire(cell)
+        return None
 
     def is_precise(self, cell: int) -> bool:
         return bool(self.document.precision) and (
@@ -169,17 +203,22 @@ class _Run:
         """Count a result."""
         self.blocks += 1
         self.open[result.cell] -= 1
-        if not self.open[result.cell]:
-            del self.open[result.cell]
         if isinstance(result, Failure):
             self.failed.add(result.cell)
         else:
             self.replicates += len(result.values)
+        self.retire(result.cell)
+
+    def retire(self, cell: int) -> None:
+        """Forget a cell of which nothing is left."""
+        if not self.left[cell] and not self.open[cell]:
+            del self.left[cell], self.open[cell]
+            self.finished += 1
 
     def progress(self) -> Progress:
         all_cells = self.document.cells
         return Progress(
-            cells=self.begun - len(self.open),
+            cells=self.finished,
             all_cells=all_cells,
             blocks=self.blocks,
             all_blocks=all_cells * self.document.blocks,

@@ -16,7 +16,6 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeAlias
 
-from ...theory import SettingError
 from .block import Block, compute
 from .document import Sweep, parse
 from .errors import SweepError
@@ -257,8 +256,6 @@ def open_pool(sweep: Sweep, workers: int, dask: str | None) -> Iterator[Pool]:
     ...     type(pool).__name__
     '_Here'
     """
-    if workers < 1:
-        raise SettingError("workers", workers, "an integer ≥ 1")
     if dask is not None:
         with _client(dask, workers) as client:
             yield _OnDask(sweep, client)

@@ -315,9 +315,11 @@ def _sweep_of(connection: sqlite3.Connection, path: Path) -> Sweep:
 def _locked(path: Path) -> Iterator[None]:
     """One driver at a time."""
     lock = path.with_name(path.name + ".lock")
+    if not path.parent.is_dir():
+        raise StoreError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    if path.is_dir():
+        raise StoreError(f"{path}: is a folder. Give a file name in it.")
     with _told(path):
-        if not path.parent.is_dir():
-            raise StoreError(f"{path}: the folder {path.parent} does not exist. Make it first.")
         holder = sqlite3.connect(lock, timeout=0, isolation_level=None)
     try:
         try:
