@@ -95,10 +95,24 @@ class _Here:
         return [attempt(self._sweep, self._jobs.popleft())]
 
 
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started meanwhile do not hear Ctrl-C: the driver decides what it means.
+
+    It reaches the whole group. The driver hears it at the end, if it came meanwhile.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: connection.Connection, text: str, name: str) -> None:
     """A worker process: jobs in, results out, until the driver is gone."""
-    # Ctrl-C reaches the whole process group; the driver decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sweep = parse(text, name, trusted=True)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -114,9 +128,15 @@ class _Worker:
         self.process: BaseProcess = context.Process(
             target=_serve, args=(theirs, sweep.text, sweep.name), daemon=True
         )
-        self.process.start()
+        with _deaf_children():
+            self.process.start()
         theirs.close()
         self.job: Job | None = None
+
+    def begin(self, job: Job) -> None:
+        self.job = job
+        with suppress(BrokenPipeError):  # it is dead: `results` will see that
+            self.pipe.send(job)
 
     def stop(self) -> None:
         self.process.kill()
@@ -145,10 +165,7 @@ class _Processes:
         return any(worker.job is not None for worker in self._workers)
 
     def submit(self, job: Job) -> None:
-        worker = next(worker for worker in self._workers if worker.job is None)
-        worker.job = job
-        with suppress(BrokenPipeError):  # it is dead: `results` will see that
-            worker.pipe.send(job)
+        next(worker for worker in self._workers if worker.job is None).begin(job)
 
     def results(self) -> list[Result]:
         found: list[Result] = []
@@ -176,8 +193,7 @@ class _Processes:
         self._deaths[job] = self._deaths.get(job, 0) + 1
         if self._deaths[job] >= _ATTEMPTS:
             return [Failure(*job, f"its worker died {_ATTEMPTS} times (exit status {code})")]
-        self._workers[place].job = job
-        self._workers[place].pipe.send(job)
+        self._workers[place].begin(job)
         return []
 
     def close(self) -> None:

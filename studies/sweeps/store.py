@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .block import Block
 from .document import Sweep, parse
-from .errors import StoreError
+from .errors import StoreError, SweepError
 
 __all__ = ["Failure", "Store"]
 
@@ -34,7 +34,9 @@ _APPLICATION = 0x70697466
 _SCHEMA = 1
 _WAIT = 60.0
 _TABLES = """
-CREATE TABLE sweep (name TEXT NOT NULL, text TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE sweep (
+    name TEXT NOT NULL, text TEXT NOT NULL, checksum INTEGER NOT NULL, digest TEXT NOT NULL
+);
 CREATE TABLE environments (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE);
 CREATE TABLE blocks (
     cell INTEGER NOT NULL, block INTEGER NOT NULL, environment INTEGER NOT NULL,
@@ -113,8 +115,9 @@ class Store:
                     connection.execute(f"PRAGMA user_version = {_SCHEMA}")
                     for statement in _TABLES.split(";"):
                         connection.execute(statement)
-                    row = (sweep.name, sweep.text, sweep.digest)
-                    connection.execute("INSERT INTO sweep VALUES (?, ?, ?)", row)
+                    checksum = zlib.crc32(sweep.text.encode())
+                    row = (sweep.name, sweep.text, checksum, sweep.digest)
+                    connection.execute("INSERT INTO sweep VALUES (?, ?, ?, ?)", row)
             store = cls(path, _sweep_of(connection, path), connection)
             if store.sweep.digest != sweep.digest:
                 difference = difflib.unified_diff(
@@ -301,8 +304,13 @@ def _sweep_of(connection: sqlite3.Connection, path: Path) -> Sweep:
     schema = connection.execute("PRAGMA user_version").fetchone()[0]
     if schema != _SCHEMA:
         raise StoreError(f"{path}: has schema {schema}, and this pitfalls reads {_SCHEMA}.")
-    name, text, digest = connection.execute("SELECT name, text, digest FROM sweep").fetchone()
-    sweep = parse(text, name, trusted=True)
+    name, text, checksum, digest = connection.execute("SELECT * FROM sweep").fetchone()
+    if zlib.crc32(text.encode()) != checksum:
+        raise sqlite3.DatabaseError("the sweep file in it is damaged")
+    try:
+        sweep = parse(text, name, trusted=True)
+    except SweepError as error:
+        raise StoreError(f"{path}: this pitfalls does not read its sweep file: {error}") from None
     if sweep.digest != digest:
         raise StoreError(
             f"{path}: this version of pitfalls reads its sweep file differently from the one that "
