@@ -18,6 +18,18 @@ from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
 
 SHARING = ["ERM", "reweighting", "logit shifting"]
 CURES = ["curing scale", "lasting cure"]
+HELP = [
+    [],
+    ["verify"],
+    ["limits"],
+    ["train"],
+    ["figure"],
+    ["sweep"],
+    ["sweep", "status"],
+    ["sweep", "export"],
+    ["sweep", "ready"],
+    ["bench"],
+]
 SMALL = ["--n", "30", "--d", "90", "--rho", "0.8", "--gamma", "2"]
 SETTING = Setting(30, 90, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
 
@@ -34,7 +46,7 @@ def pitfalls(*arguments, folder=None):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["verify"], ["train"], ["figure"], ["bench"]])
+@pytest.mark.parametrize("command", HELP)
 def test_help_of_every_command(command, tmp_path):
     done = pitfalls(*command, "--help", folder=tmp_path)
     assert done.returncode == 0
@@ -48,7 +60,7 @@ def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = capsys.readouterr().out
-    for command in ("verify", "train", "figure", "bench"):
+    for command in ("verify", "limits", "train", "figure", "sweep", "bench"):
         assert f"\n    {command}" in shown
 
 

@@ -104,30 +104,22 @@ def test_a_worker_that_dies_is_replaced(uninterrupted, tmp_path):
 
 
 def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
-    # The third time: whoever computes cell 1 dies, here by the hand of the test.
-    document = sweeps.parse(TEXT)
-    original = pools._Worker.__init__
+    document, pools_made = sweeps.parse(TEXT), []
+    init, wait = pools._Processes.__init__, pools.connection.wait
 
-    class Fatal:
-        """A pipe that kills the worker when it is handed cell 1."""
+    def remembered(self, *arguments):
+        init(self, *arguments)
+        pools_made.append(self)
 
-        def __init__(self, pipe, process):
-            self.pipe, self.process = pipe, process
+    def after_killing_who_is_at_cell_1(pipes):
+        for worker in pools_made[-1]._workers:
+            if worker.jobs and worker.jobs[0][0] == 1:
+                worker.process.kill()
+                worker.process.join()
+        return wait(pipes)
 
-        def send(self, job):
-            if job[0] == 1:
-                self.process.kill()
-                self.process.join()
-            self.pipe.send(job)
-
-        def __getattr__(self, name):
-            return getattr(self.pipe, name)
-
-    def init(self, sweep):
-        original(self, sweep)
-        self.pipe = Fatal(self.pipe, self.process)
-
-    monkeypatch.setattr(pools._Worker, "__init__", init)
+    monkeypatch.setattr(pools._Processes, "__init__", remembered)
+    monkeypatch.setattr(pools.connection, "wait", after_killing_who_is_at_cell_1)
     outcome = sweeps.sweep(document, tmp_path / "a.db", workers=2)
     assert {failure.cell for failure in outcome.failures} == {1}
     assert "its worker died 3 times" in outcome.failures[0].error

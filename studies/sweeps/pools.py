@@ -27,6 +27,8 @@ Job: TypeAlias = tuple[int, int]
 Result: TypeAlias = Block | Failure
 
 _ATTEMPTS = 3
+_QUEUE = 2
+"""Jobs a worker is given at once: it need not wait for the driver between two."""
 
 
 class Pool(Protocol):
@@ -120,7 +122,7 @@ def _serve(pipe: connection.Connection, text: str, name: str) -> None:
 
 
 class _Worker:
-    """A process, its pipe, and what it is doing."""
+    """A process, its pipe, and its jobs: the one it is at, and the next."""
 
     def __init__(self, sweep: Sweep) -> None:
         context = multiprocessing.get_context("spawn")
@@ -131,10 +133,10 @@ class _Worker:
         with _deaf_children():
             self.process.start()
         theirs.close()
-        self.job: Job | None = None
+        self.jobs = deque[Job]()
 
     def begin(self, job: Job) -> None:
-        self.job = job
+        self.jobs.append(job)
         with suppress(BrokenPipeError):  # it is dead: `results` will see that
             self.pipe.send(job)
 
@@ -159,42 +161,43 @@ class _Processes:
         self._deaths: dict[Job, int] = {}
 
     def has_room(self) -> bool:
-        return any(worker.job is None for worker in self._workers)
+        return any(len(worker.jobs) < _QUEUE for worker in self._workers)
 
     def busy(self) -> bool:
-        return any(worker.job is not None for worker in self._workers)
+        return any(worker.jobs for worker in self._workers)
 
     def submit(self, job: Job) -> None:
-        next(worker for worker in self._workers if worker.job is None).begin(job)
+        min(self._workers, key=lambda worker: len(worker.jobs)).begin(job)
 
     def results(self) -> list[Result]:
         found: list[Result] = []
         while not found:
-            by_pipe = {worker.pipe: worker for worker in self._workers if worker.job is not None}
+            by_pipe = {worker.pipe: worker for worker in self._workers if worker.jobs}
             # The pipe of a dead process is at its end, which makes it ready.
             for pipe in connection.wait(list(by_pipe)):
                 worker = by_pipe[pipe]  # type: ignore[index]
                 try:
                     found.append(worker.pipe.recv())
-                    worker.job = None
+                    worker.jobs.popleft()
                 except (EOFError, ConnectionResetError):
                     found += self._bury(worker)
         return found
 
     def _bury(self, dead: _Worker) -> list[Result]:
-        """Replace a dead worker; its job goes to the new one, or is given up."""
-        job = dead.job
-        assert job is not None
+        """Replace a dead worker; its jobs go to the new one, or the one it was at is given up."""
         dead.process.join()
         code = dead.process.exitcode
         dead.pipe.close()
-        place = self._workers.index(dead)
-        self._workers[place] = _Worker(self._sweep)
-        self._deaths[job] = self._deaths.get(job, 0) + 1
-        if self._deaths[job] >= _ATTEMPTS:
-            return [Failure(*job, f"its worker died {_ATTEMPTS} times (exit status {code})")]
-        self._workers[place].begin(job)
-        return []
+        fresh = self._workers[self._workers.index(dead)] = _Worker(self._sweep)
+        fatal = dead.jobs[0]
+        self._deaths[fatal] = self._deaths.get(fatal, 0) + 1
+        given_up = self._deaths[fatal] >= _ATTEMPTS
+        for job in dead.jobs:
+            if not (given_up and job == fatal):
+                fresh.begin(job)
+        if not given_up:
+            return []
+        return [Failure(*fatal, f"its worker died {_ATTEMPTS} times (exit status {code})")]
 
     def close(self) -> None:
         for worker in self._workers:
@@ -225,8 +228,7 @@ class _OnDask:
         self._jobs: dict[str, Job] = {}
 
     def has_room(self) -> bool:
-        # Two jobs a thread: the next is there when one is done.
-        return len(self._jobs) < 2 * max(1, sum(self._client.nthreads().values()))
+        return len(self._jobs) < _QUEUE * max(1, sum(self._client.nthreads().values()))
 
     def busy(self) -> bool:
         return bool(self._jobs)
