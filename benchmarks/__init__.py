@@ -10,7 +10,7 @@ from .harness import Report, Row, Update, machine
 
 __all__ = ["NAMES", "Report", "Row", "machine", "run"]
 
-NAMES = ("descent", "flow", "dimension", "margin", "influence", "scaling")
+NAMES = ("descent", "flow", "dimension", "margin", "influence", "sweep", "scaling")
 
 
 def run(

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from pitfalls import benchmarks
-from pitfalls.benchmarks import descent, dimension, flow, harness, margin, peers, scaling
+from pitfalls.benchmarks import descent, dimension, flow, harness, margin, peers, scaling, sweep
 from pitfalls.benchmarks.harness import Program, alternate
 from pitfalls.cli import main
 from pitfalls.theory import Setting, SettingError
@@ -32,6 +32,9 @@ def small(monkeypatch):
     monkeypatch.setattr(dimension, "DIMENSIONS", (100, 10**5, 10**9))
     monkeypatch.setattr(dimension, "PEER_STEPS", {100: 20})
     monkeypatch.setattr(dimension, "LEAST_ROUNDS", 1)
+    monkeypatch.setattr(sweep, "N", 20)
+    monkeypatch.setattr(sweep, "D", 100)
+    monkeypatch.setattr(sweep, "STEPS", 20)
     monkeypatch.setattr(scaling, "SIZES", (20, 40, 80))
     monkeypatch.setattr(scaling, "LEAST_FITTED", 20)
     monkeypatch.setattr(harness, "_CEILING", (1000, 10))

@@ -5,10 +5,12 @@ from .driver import Outcome, Progress, sweep
 from .errors import StoreError, SweepError
 from .estimate import Estimate, estimate
 from .export import export
+from .store import Failure
 from .table import Status, status
 
 __all__ = [
     "Estimate",
+    "Failure",
     "Outcome",
     "Progress",
     "Status",

@@ -105,7 +105,11 @@ class _Run:
         self.sweep, self.setting, self.sample, self.objectives = sweep, setting, sample, objectives
         self.finite = [t for t in sweep.times if t < math.inf]
         # Methods that differ in weight and shift only have one limit.
-        self.key, self.limit, self.scores = map(cache, (self._key, self._limit, self._scores))
+        self.key, self.limit, self.scores = (
+            cache(self._key),
+            cache(self._limit),
+            cache(self._scores),
+        )
         self.over_time, self.of_limit = cache(self._over_time), cache(self._of_limit)
 
     def number(self, column: Column) -> float:

@@ -8,7 +8,7 @@ import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -343,7 +343,7 @@ class _Reader:
                     f"{SettingError('name', name, 'a name that no other objective has')}",
                 )
                 continue
-            numbers = self.checked(("objectives",), lambda each=each: _numbers(each), {})
+            numbers = self.checked(("objectives",), partial(_numbers, each), {})
             if numbers:
                 found[name] = numbers
         return found
@@ -437,9 +437,7 @@ class _Reader:
             elif name in self.table("setting"):
                 self.wrong(("grid", name), f"[grid] {name}: stands in [setting] too.")
             else:
-                values = self.checked(
-                    ("grid", name), lambda name=name, value=value: axis_values(name, value), ()
-                )
+                values = self.checked(("grid", name), partial(axis_values, name, value), ())
                 axes += [Axis(name, values)] if values else []
         given = [*self.table("setting"), *self.table("grid")]
         for group in conflicts(given):

@@ -72,12 +72,15 @@ def estimate(sweep: Sweep) -> Estimate:
     plain = replace(one, predictions=())
     sizes = np.array([sweep.setting(cell).n for cell in range(sweep.cells)])
     kinds = np.unique(sizes)
-    logs, costs, extras, tried = [], [], [], 0
+    logs: list[float] = []
+    costs: list[float] = []
+    extras: list[float] = []
+    tried = 0
     for n in _spread(kinds, _SIZES):
         cells = _spread(np.flatnonzero(sizes == n), _PLACES)
         _seconds(plain, cells[0])  # compiles, or loads, what there is to compile
-        seconds = np.mean([_seconds(plain, cell) for cell in cells])
-        both = np.mean([_seconds(one, cell) for cell in cells])
+        seconds = float(np.mean([_seconds(plain, cell) for cell in cells]))
+        both = float(np.mean([_seconds(one, cell) for cell in cells]))
         logs.append(np.log(n))
         costs.append(np.log(seconds))
         extras.append(max(both - seconds, 0.0))

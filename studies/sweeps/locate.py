@@ -37,7 +37,7 @@ def line_of(text: str, path: Path) -> int:
     >>> line_of(text, ("grid", "rho")), line_of(text, ("grid",)), line_of(text, ("nowhere",))
     (3, 2, 1)
     """
-    found = {(): 1}
+    found: dict[Path, int] = {(): 1}
     table: Path = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _TABLE.match(line):

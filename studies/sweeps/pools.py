@@ -228,7 +228,8 @@ class _OnDask:
         self._jobs: dict[str, Job] = {}
 
     def has_room(self) -> bool:
-        return len(self._jobs) < _QUEUE * max(1, sum(self._client.nthreads().values()))
+        threads: int = sum(self._client.nthreads().values())
+        return len(self._jobs) < _QUEUE * max(1, threads)
 
     def busy(self) -> bool:
         return bool(self._jobs)
