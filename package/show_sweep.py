@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,14 @@ from .studies.sweeps.quantities import QUANTITIES
 if TYPE_CHECKING:
     from .studies import sweeps
 
-__all__ = ["show_estimate", "show_outcome", "show_ready", "show_status", "sweep_progress"]
+__all__ = [
+    "show_agreement",
+    "show_estimate",
+    "show_outcome",
+    "show_ready",
+    "show_status",
+    "sweep_progress",
+]
 
 Update: TypeAlias = "Callable[[sweeps.Progress], None]"
 
@@ -168,6 +176,28 @@ def _warn_of_versions(store: Path) -> None:
             "numbers may differ in the last digits from those of one."
         )
     )
+
+
+def show_agreement(found: Sequence[sweeps.Agreement]) -> None:
+    """Means against predictions, a row for each column and kind of prediction."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("number")
+    table.add_column("prediction")
+    table.add_column("cells", justify="right")
+    for name in ("median off", "most off", "z mean", "z s.d.", "z most"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found:
+        scores = (each.z_mean, each.z_deviation, each.z_largest)
+        table.add_row(
+            str(each.column),
+            each.kind,
+            str(each.cells),
+            f"{each.median:.2g}",
+            f"{each.largest:.2g}",
+            *("" if math.isnan(z) else f"{z:.2f}" for z in scores),
+        )
+    stdout().print(table)
+    stdout().print("off: |mean − prediction|; z: that over the standard error, where there is one.")
 
 
 def show_ready(documents: Sequence[sweeps.Sweep]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ __all__ = ["SUBCOMMANDS", "add_sweep"]
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 
-SUBCOMMANDS = ("status", "export", "ready")
+SUBCOMMANDS = ("status", "export", "agreement", "ready")
 """What may follow `sweep` instead of a file."""
 
 
@@ -33,6 +34,7 @@ def add_sweep(commands: Any, count: Callable[[str], int]) -> None:
         "       pitfalls sweep FILE --dry-run\n"
         "       pitfalls sweep status STORE\n"
         "       pitfalls sweep export STORE --csv FILE [--raw]\n"
+        "       pitfalls sweep agreement STORE\n"
         "       pitfalls sweep ready [NAME]",
         description="Run a sweep file into a store. Stopped in whatever way, the same command goes "
         "on where it was; the numbers do not depend on it, nor on the workers. "
@@ -85,6 +87,15 @@ def add_sweep(commands: Any, count: Callable[[str], int]) -> None:
     export.add_argument("--raw", action="store_true", help="the replicates, one row each")
     export.set_defaults(run=_export)
 
+    agreement = commands.add_parser(
+        "sweep-agreement",
+        prog="pitfalls sweep agreement",
+        description="Compare the means over the replicates with the theorem, the orthogonal and "
+        "the proportional limit, over all cells of a store.",
+    )
+    agreement.add_argument("store", type=Path, metavar="STORE")
+    agreement.set_defaults(run=_agreement)
+
     ready = commands.add_parser(
         "sweep-ready",
         prog="pitfalls sweep ready",
@@ -119,6 +130,8 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.store is None:
         print("pitfalls sweep: --store is missing: give an SQLite file.", file=sys.stderr)
         return 2
+    # What Dask's own log says of a lost scheduler or worker, the command says or mends.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     last: list[sweeps.Progress] = []
     begun = time.perf_counter()
     try:
@@ -176,6 +189,14 @@ def _export(options: argparse.Namespace) -> int:
             f" are not finished; the table has what is there of {cells}.",
             file=sys.stderr,
         )
+    return DONE
+
+
+def _agreement(options: argparse.Namespace) -> int:
+    from .show_sweep import show_agreement
+    from .studies import sweeps
+
+    show_agreement(sweeps.agreement(options.store))
     return DONE
 
 

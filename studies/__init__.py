@@ -1,9 +1,10 @@
-"""Where theory and simulation meet: verification, and one run from a setting."""
+"""Where theory and simulation meet: verification, sweeps, and one run from a setting."""
 
 from .files import write_atomically
 from .limit_table import Limits
 from .limits import Survey, limits, survey
 from .statements import Statement
+from .sweeps import sweep
 from .train import Training, train
 from .verify import Verification, verify
 
@@ -15,6 +16,7 @@ __all__ = [
     "Verification",
     "limits",
     "survey",
+    "sweep",
     "train",
     "verify",
     "write_atomically",

@@ -27,6 +27,7 @@ HELP = [
     ["sweep"],
     ["sweep", "status"],
     ["sweep", "export"],
+    ["sweep", "agreement"],
     ["sweep", "ready"],
     ["bench"],
 ]

@@ -179,24 +179,41 @@ def test_a_folder_that_cannot_be_written_is_said(uninterrupted, tmp_path):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.slow
-def test_dask_gives_the_same_bytes_and_may_lose_a_worker(uninterrupted, tmp_path):
+def on_dask(file, store, disturb):
+    """A driver on a cluster of two workers that is disturbed in the middle: its end."""
     distributed = pytest.importorskip("distributed")
-    file, expected = uninterrupted
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        store = tmp_path / "a.db"
         driver = start(file, "--store", store, "--dask", cluster.scheduler_address)
         while not store.exists():
             time.sleep(0.1)
         time.sleep(4.0)
         assert driver.poll() is None
-        workers = client.run(os.getpid)
-        os.kill(next(iter(workers.values())), signal.SIGKILL)
+        disturb(cluster, client)
         _, err = driver.communicate(timeout=300)
-        assert driver.returncode == 0, err
+        return driver.returncode, err
+
+
+@pytest.mark.slow
+def test_dask_gives_the_same_bytes_whatever_dies(uninterrupted, tmp_path):
+    file, expected = uninterrupted
+    store = tmp_path / "a.db"
+
+    def close_everything(cluster, client):
+        client.close()
+        cluster.close()
+
+    status, err = on_dask(file, store, close_everything)
+    assert status == 2
+    assert "the connection to the scheduler is lost" in err
+
+    def kill_a_worker(cluster, client):
+        os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+
+    status, err = on_dask(file, store, kill_a_worker)
+    assert (status, err) == (0, "")
     assert table(store) == expected

@@ -1,5 +1,6 @@
 """Monte Carlo sweeps: a grid file, a store that survives anything, workers, and the table."""
 
+from .agreement import Agreement, agreement
 from .document import Sweep, parse, read, ready
 from .driver import Outcome, Progress, sweep
 from .errors import StoreError, SweepError
@@ -9,6 +10,7 @@ from .store import Failure
 from .table import Status, status
 
 __all__ = [
+    "Agreement",
     "Estimate",
     "Failure",
     "Outcome",
@@ -17,6 +19,7 @@ __all__ = [
     "StoreError",
     "Sweep",
     "SweepError",
+    "agreement",
     "estimate",
     "export",
     "parse",

@@ -244,6 +244,11 @@ class _OnDask:
     def results(self) -> list[Result]:
         found: list[Result] = []
         for future in self._futures.next_batch(block=True):
+            if future.cancelled():
+                raise SweepError(
+                    "--dask: the connection to the scheduler is lost. What was finished is kept: "
+                    "run the same command again when it is back."
+                )
             job = self._jobs.pop(future.key)
             try:
                 found.append(future.result())
