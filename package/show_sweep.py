@@ -194,7 +194,7 @@ def show_agreement(found: Sequence[sweeps.Agreement]) -> None:
             str(each.cells),
             f"{each.median:.2g}",
             f"{each.largest:.2g}",
-            *("" if math.isnan(z) else f"{z:.2f}" for z in scores),
+            *("" if math.isnan(z) else f"{z:.3g}" for z in scores),
         )
     stdout().print(table)
     stdout().print("off: |mean − prediction|; z: that over the standard error, where there is one.")

@@ -8,6 +8,7 @@ from .influence import Influence, influence
 from .max_margin import max_margin
 from .ridge import ridge_path
 from .sample import Sample, draw
+from .xrm import calibrated_shift, cross_risk, memorization_aware
 
 __all__ = [
     "DenseGram",
@@ -16,11 +17,14 @@ __all__ = [
     "Gram",
     "Influence",
     "Sample",
+    "calibrated_shift",
+    "cross_risk",
     "draw",
     "gradient_descent",
     "gradient_flow",
     "influence",
     "max_margin",
+    "memorization_aware",
     "replicate",
     "ridge_path",
     "stream",

@@ -16,7 +16,7 @@ from .memory import require
 from .record import as_list, observed_groups
 from .sample import Sample
 
-__all__ = ["gradient_descent"]
+__all__ = ["checked_rate", "gradient_descent"]
 
 Array: TypeAlias = NDArray[np.float64]
 Record: TypeAlias = ArrayLike | Literal["log"]
@@ -113,7 +113,7 @@ def gradient_descent(
     ([0.0, 10.0], [0.693, 0.098], [0.0, 1.0])
     """
     objectives = as_list(objective)
-    rate = _checked_rate(learning_rate)
+    rate = checked_rate(learning_rate)
     recorded = _checked_record(steps, record)
     resolved = [each.resolve(sample.groups, sample.n) for each in objectives]
     weight, shift, scale = (np.stack(x) for x in zip(*resolved, strict=True))
@@ -201,7 +201,19 @@ def _descend_plainly(
             kernels.advance(state, square, rows.get(step, -1), *kept)
 
 
-def _checked_rate(learning_rate: float) -> float:
+def checked_rate(learning_rate: float) -> float:
+    """A learning rate that is one.
+
+    Raises
+    ------
+    SettingError
+        It is not a finite number > 0.
+
+    Examples
+    --------
+    >>> checked_rate(1)
+    1.0
+    """
     try:
         rate = float(learning_rate)
     except (TypeError, ValueError):

@@ -18,7 +18,7 @@ from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .memory import require
 from .threads import cores, modest_blas
 
-__all__ = ["Sample", "Start", "draw"]
+__all__ = ["Sample", "Seed", "Start", "draw", "generator", "seed_sequence"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.SeedSequence
@@ -254,7 +254,7 @@ class Sample:
 
     def _random_overlap(self, norm: float) -> Array:
         """E·v for a uniformly random v of this norm."""
-        rng = _generator(self.stream or np.random.SeedSequence(0), _START)
+        rng = generator(self.stream or np.random.SeedSequence(0), _START)
         source = self.source
         if isinstance(source, DiagonalPlusPlane):
             d = self.setting.d if self.setting else np.inf
@@ -286,7 +286,19 @@ def _array(field: str, value: ArrayLike, allowed: str, dimensions: int) -> Array
     return array
 
 
-def _seed_sequence(seed: Seed) -> np.random.SeedSequence:
+def seed_sequence(seed: Seed) -> np.random.SeedSequence:
+    """A seed as NumPy has it.
+
+    Raises
+    ------
+    SettingError
+        It is neither an integer ≥ 0 nor a SeedSequence.
+
+    Examples
+    --------
+    >>> seed_sequence(3).entropy
+    3
+    """
     if isinstance(seed, np.random.SeedSequence):
         return seed
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
@@ -294,7 +306,14 @@ def _seed_sequence(seed: Seed) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(seed))
 
 
-def _generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generator:
+def generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generator:
+    """The random numbers of a seed for one purpose, from 2³¹ on: no child of the seed has them.
+
+    Examples
+    --------
+    >>> generator(seed_sequence(3), 2**31).integers(10, size=3).shape
+    (3,)
+    """
     key = (*stream.spawn_key, purpose)
     return np.random.default_rng(np.random.SeedSequence(stream.entropy, spawn_key=key))
 
@@ -330,9 +349,9 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     >>> round(float(sample.gram.memory_matrix()[0, 0]), 2)
     10.0
     """
-    stream = _seed_sequence(seed)
+    stream = seed_sequence(seed)
     require(96.0 * setting.n, f"the plane features of {setting.n} examples", "lower n")
-    rng = _generator(stream, _PLANE)
+    rng = generator(stream, _PLANE)
     n, d, sigma = setting.n, setting.d, setting.sigma
     kind = kind or ("gram" if d >= n else "explicit")
     means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
@@ -360,7 +379,7 @@ def _normals(stream: np.random.SeedSequence, size: int, sigma: float) -> Array:
     blocks = np.array_split(numbers, 1 + min(15, size // _A_STREAM))
 
     def fill(block: int) -> None:
-        _generator(stream, _MEMORY + block).standard_normal(out=blocks[block])
+        generator(stream, _MEMORY + block).standard_normal(out=blocks[block])
         blocks[block] *= sigma
 
     if len(blocks) == 1:
@@ -387,7 +406,7 @@ def _bartlett(stream: np.random.SeedSequence, setting: Setting) -> Array:
     for row in rows:
         row[:] = numbers[first : first + row.size]
         first += row.size
-    squares = _generator(stream, _LENGTHS).chisquare(d - order)
+    squares = generator(stream, _LENGTHS).chisquare(d - order)
     np.fill_diagonal(factor, sigma * np.sqrt(squares))
     return factor
 
