@@ -64,7 +64,13 @@ def test_a_part_of_the_work_is_scaled_to_the_whole():
     assert 1 <= whole.seconds < 10
 
 
-@pytest.mark.parametrize("name", benchmarks.NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "scaling" else [])
+        for name in benchmarks.NAMES
+    ],
+)
 def test_every_benchmark_runs_and_its_numbers_are_plain(name, small):
     (report,) = benchmarks.run([name], rounds=1, progress=silent)
     assert report.name == name

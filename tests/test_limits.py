@@ -432,7 +432,7 @@ def test_the_survey_names_what_is_not_as_expected(monkeypatch, capsys):
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_tables_fit_their_width(table, width, monkeypatch, capsys):
     console = show._Console(highlight=False, width=width, force_terminal=False)
-    monkeypatch.setattr(show_limits, "_console", lambda: console)
+    monkeypatch.setattr(show_limits, "stdout", lambda: console)
     show_limits.show_limits(table)
     shown = capsys.readouterr().out
     assert max(len(line.rstrip()) for line in shown.splitlines()) <= width

@@ -4,8 +4,10 @@ import csv
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pitfalls.cli import main
@@ -35,11 +37,18 @@ def file(tmp_path):
     return tmp_path / "my.toml"
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "my.toml").write_text(TEXT)
+    store = str(folder / "a.db")
+    assert main(["sweep", str(folder / "my.toml"), "--store", store, "--workers", "1"]) == 0
+    return store
+
+
 @pytest.fixture
-def store(file):
-    path = file.with_name("a.db")
-    assert main(["sweep", str(file), "--store", str(path), "--workers", "1"]) == 0
-    return path
+def store(file, finished):
+    return Path(shutil.copy(finished, file.with_name("a.db")))
 
 
 def test_a_sweep_from_file_to_table(file, capsys):

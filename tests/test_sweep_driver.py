@@ -40,7 +40,13 @@ def table(store, tmp_path, **options):
     return (tmp_path / "table.csv").read_bytes()
 
 
-@pytest.fixture(scope="module", params=[TEXT, PRECISE], ids=["all", "precise"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(TEXT, id="all", marks=pytest.mark.slow),
+        pytest.param(PRECISE, id="precise"),
+    ],
+)
 def uninterrupted(request, tmp_path_factory):
     """A sweep, and its tables from one process in one go."""
     folder = tmp_path_factory.mktemp("sweep")
@@ -132,8 +138,8 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(tmp_path):
         "rho = 0.8\n", "kappa = 1\n"
     )
     document = sweeps.parse(text)
-    for workers in (1, 2):
-        outcome = sweeps.sweep(document, tmp_path / "a.db", workers=workers)
+    for _ in range(2):
+        outcome = sweeps.sweep(document, tmp_path / "a.db", workers=1)
         assert [failure.cell for failure in outcome.failures] == [2, 3]
         assert "both non-empty" in outcome.failures[0].error
     status = sweeps.status(tmp_path / "a.db")

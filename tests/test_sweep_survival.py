@@ -94,6 +94,7 @@ def test_twenty_kills_change_nothing(uninterrupted, tmp_path):
     assert table(store) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_it_cleanly(uninterrupted, number, status, tmp_path):
     file, _ = uninterrupted

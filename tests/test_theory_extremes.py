@@ -82,7 +82,13 @@ MAY_REFUSE = ("max_margin", "asymptote", "leave_one_out")
 ALWAYS = {name for name in FUNCTIONS if not name.endswith(MAY_REFUSE)}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name.endswith("decay") else [])
+        for name in FUNCTIONS
+    ],
+)
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.name)
 def test_every_function_answers_or_refuses_by_type(name, objective):
     answered = 0

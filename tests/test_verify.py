@@ -459,7 +459,7 @@ LONG = replace(
 @pytest.mark.parametrize("width", [80, 100, 130, 160])
 def test_the_table_names_each_fact_and_fits(width, monkeypatch, capsys):
     rows = [replace(LONG, kind=each.kind, fact=each.name) for each in FACTS]
-    monkeypatch.setattr(show, "_console", lambda: show._Console(highlight=False, width=width))
+    monkeypatch.setattr(show, "stdout", lambda: show._Console(highlight=False, width=width))
     show.show_verification(Verification(0, LEAST, rows))
     shown = capsys.readouterr().out
     table = shown.split("statements hold")[0].splitlines()[:-1]

@@ -128,9 +128,9 @@ class CellSystem:
 
     @property
     def feature_size(self) -> Array:
-        """The largest |u_gj| of each plane feature, 1 where it is nothing but noise."""
+        """The largest |u_gj| of each plane feature, 1 where that is next to nothing."""
         size = np.abs(self.means).max(axis=0)
-        return np.where(size > 0, size, 1.0)
+        return np.where(size > 1e-100, size, 1.0)
 
     def plane_max_margin(self) -> Array | None:
         """Hard margin in the plane alone: min ‖v‖² with u_gᵀv ≥ 1/Δ_g, no weight on noisy features.
