@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from pitfalls.sims import draw, gradient_descent, gradient_flow, influence, max_margin, stream
+from pitfalls.sims import (
+    cross_risk,
+    draw,
+    gradient_descent,
+    gradient_flow,
+    influence,
+    max_margin,
+    memorization_aware,
+    stream,
+)
 from pitfalls.studies import sweeps
 from pitfalls.studies.sweeps.block import compute
 from pitfalls.studies.sweeps.precision import LEAST, enough
@@ -177,6 +186,41 @@ def test_enough_is_the_shortest_prefix_that_is_precise(target, missing):
     values = 1e6 + rng.standard_normal((400, 2))
     values[rng.random((400, 2)) < missing] = np.nan
     assert enough(sweep, values) == slowly_enough(values[:, 1], target)
+
+
+def test_mat_is_estimated_from_each_draw():
+    sweep = sweeps.parse(
+        """
+        replicates = 3
+        objectives = ["mat", { name = "warm", temperature = 1 }, "erm", "logit-shifting"]
+        quantities = ["minority", "xrm_recall", "xrm_precision"]
+        times = [2, inf]
+        learning_rate = 0.05
+        setting = { n = 60, d = 90, rho = 0.8, gamma = 2, sigma = 0.5, core_noise = 0.2 }
+        """
+    )
+    setting = sweep.setting(0)
+    block = compute(sweep, 0, 0)
+    for index in range(3):
+        found = by_column(sweep, block.values[index])
+        seed = stream(0, 0, index)
+        sample = draw(setting, seed)
+        logits = cross_risk(sample, seed, learning_rate=0.05)
+        for name, temperature in (("mat", 0.1), ("warm", 1.0)):
+            objective = memorization_aware(sample, seed, temperature=temperature, logits=logits)
+            run = gradient_descent(sample, objective, 0.05, 40, record=[40])
+            expected = run.accuracy(setting).minority[0]
+            assert found[name, "minority", 2.0] == pytest.approx(expected, rel=1e-6)
+            assert found[name, "minority", math.inf] == found["erm", "minority", math.inf]
+        exceptions = (logits[:, 1] > logits[:, 0]) != (sample.labels > 0)
+        minority = sample.groups == 0
+        assert found["mat", "xrm_recall", None] == exceptions[minority].mean()
+        assert found["warm", "xrm_precision", None] == minority[exceptions].mean()
+        assert math.isnan(found["erm", "xrm_recall", None])
+    orthogonal_row = by_column(sweep, block.predictions[1])
+    assert (
+        orthogonal_row["mat", "minority", 2.0] == orthogonal_row["logit-shifting", "minority", 2.0]
+    )
 
 
 def test_an_objective_of_ones_own_is_itself():

@@ -19,9 +19,12 @@ TESTS = {
 }
 
 
-def test_the_examples_give_what_they_say():
+@pytest.mark.parametrize("name", ["theory.md", "mat.md"])
+def test_the_examples_give_what_they_say(name):
     failures, examples = doctest.testfile(
-        str(DOCUMENT), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE
+        str(DOCUMENT.with_name(name)),
+        module_relative=False,
+        optionflags=doctest.NORMALIZE_WHITESPACE,
     )
     assert examples > 10
     assert failures == 0

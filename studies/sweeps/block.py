@@ -11,7 +11,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sims import Sample, draw, gradient_descent, gradient_flow, influence, max_margin, stream
+from ...sims import (
+    Sample,
+    cross_risk,
+    draw,
+    gradient_descent,
+    gradient_flow,
+    influence,
+    max_margin,
+    memorization_aware,
+    stream,
+)
 from ...sims.threads import on_one_core
 from ...theory import (
     MAJORITY,
@@ -89,8 +99,7 @@ def compute(sweep: Sweep, cell: int, index: int) -> Block:
     with on_one_core():
         values = np.empty((last - first, len(sweep.columns)))
         for row, replicate in enumerate(range(first, last)):
-            seed = stream(sweep.seed, cell, replicate)
-            run = _Run(sweep, setting, draw(setting, seed, sweep.kind), objectives)  # type: ignore[arg-type]
+            run = _Run(sweep, setting, stream(sweep.seed, cell, replicate), objectives)
             values[row] = [run.number(column) for column in sweep.columns]
         predictions = predict(sweep, setting, objectives) if index == 0 else None
     return Block(cell, index, values, predictions, time.perf_counter() - begun)
@@ -100,9 +109,15 @@ class _Run:
     """One draw; what several numbers share is computed once, and only if one needs it."""
 
     def __init__(
-        self, sweep: Sweep, setting: Setting, sample: Sample, objectives: dict[str, Objective]
+        self,
+        sweep: Sweep,
+        setting: Setting,
+        seed: np.random.SeedSequence,
+        objectives: dict[str, Objective],
     ) -> None:
-        self.sweep, self.setting, self.sample, self.objectives = sweep, setting, sample, objectives
+        self.sweep, self.setting, self.seed = sweep, setting, seed
+        self.sample: Sample = draw(setting, seed, sweep.kind)  # type: ignore[arg-type]
+        self.objectives = {name: self.own(name, each) for name, each in objectives.items()}
         self.finite = [t for t in sweep.times if t < math.inf]
         # Methods that differ in weight and shift only have one limit.
         self.key, self.limit, self.scores = (
@@ -116,6 +131,8 @@ class _Run:
         name, quantity, time = column.objective, column.quantity, column.time
         if time is not None and time < math.inf:
             return float(self.over_time(name, quantity)[self.finite.index(time)])
+        if quantity.startswith("xrm"):
+            return math.nan if self.sweep.temperature(name) is None else self.found[quantity]
         if quantity == "crossing":
             return last_crossing(self.long_flows[name], self.setting)
         return self.of_limit(self.key(name), quantity)
@@ -136,6 +153,33 @@ class _Run:
         if quantity.startswith("memorization"):
             return self.scores(key)[quantity]
         return float(coordinate(limit, self.setting, quantity))
+
+    def own(self, name: str, objective: Objective) -> Objective:
+        """The objective on this draw: MAT's is estimated from it."""
+        temperature = self.sweep.temperature(name)
+        if temperature is None:
+            return objective
+        return memorization_aware(
+            self.sample, self.seed, temperature=temperature, logits=self.held_out
+        )
+
+    @cached_property
+    def held_out(self) -> Array:
+        """XRM's logits, the same for every temperature."""
+        rate = self.sweep.learning_rate
+        return cross_risk(self.sample, self.seed, **({"learning_rate": rate} if rate else {}))
+
+    @cached_property
+    def found(self) -> dict[str, float]:
+        """How well XRM finds the minority: who is predicted to have the other label."""
+        right = (self.sample.labels > 0).astype(int)
+        exceptions = self.held_out.argmax(axis=1) != right
+        minority = np.asarray(self.sample.groups) == MINORITY
+        both = float((exceptions & minority).sum())
+        return {
+            "xrm_recall": both / minority.sum() if minority.any() else math.nan,
+            "xrm_precision": both / exceptions.sum() if exceptions.any() else math.nan,
+        }
 
     @cached_property
     def trajectories(self) -> dict[str, Trajectory]:

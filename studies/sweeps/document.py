@@ -26,6 +26,7 @@ PREDICTIONS = ("theorem", "orthogonal", "proportional")
 READY = Path(__file__).parent / "ready"
 
 _KINDS = ("gram", "explicit", "orthogonal")
+_MAT = {"mat": {"temperature": 0.1}}
 _LATEST = 1e16
 _MOST_CELLS = 10**7
 _KEYS = (
@@ -57,7 +58,7 @@ class Sweep:
     kind : str
         How replicates are drawn; see `pitfalls.sims.draw`.
     objectives : dict of str to dict
-        Numbers by group of those defined in the file; empty for the known ones.
+        Numbers by group of those defined in the file, or MAT's temperature; empty for the others.
     quantities : tuple of str
     times : tuple of float
         t = learning rate × steps; inf is the max margin.
@@ -136,8 +137,14 @@ class Sweep:
         """The setting of a cell."""
         return resolve({**self.fixed, **self.values(cell)})
 
+    def temperature(self, name: str) -> float | None:
+        """Of a MAT objective, which each draw has its own of; None for the others."""
+        return self.objectives[name].get("temperature")
+
     def objective(self, name: str, setting: Setting) -> Objective:
-        """One of the objectives in a setting."""
+        """One of the objectives in a setting; for MAT the shift by group that it estimates."""
+        if self.temperature(name) is not None:
+            return Objective.logit_shifting(setting)
         numbers = self.objectives[name]
         return OBJECTIVES[name](setting) if not numbers else Objective(name=name, **numbers)
 
@@ -332,12 +339,12 @@ class _Reader:
 
     def objectives(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for each in self.names("objectives", tuple(OBJECTIVES), None):
+        for each in self.names("objectives", (*OBJECTIVES, *_MAT), None):
             if isinstance(each, str):
-                found[each] = {}
+                found[each] = dict(_MAT.get(each, {}))
                 continue
             name = each.get("name")
-            if not isinstance(name, str) or not name or name in found or name in OBJECTIVES:
+            if not isinstance(name, str) or not name or name in (*found, *OBJECTIVES, *_MAT):
                 self.wrong(
                     ("objectives",),
                     f"{SettingError('name', name, 'a name that no other objective has')}",
@@ -482,11 +489,20 @@ class _Reader:
 def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
     """Weight, shift and scale of an objective, each a number or one for each group."""
     found: dict[str, Any] = {}
+    if "temperature" in given:
+        tau = given["temperature"]
+        if isinstance(tau, bool) or not isinstance(tau, (int, float)) or not 0 < tau < math.inf:
+            raise SettingError("temperature", tau, "a finite number > 0")
+        if set(given) != {"name", "temperature"}:
+            raise SettingError("objectives", dict(given), "MAT, which has a temperature only")
+        return {"temperature": float(tau)}
     for key, value in given.items():
         if key == "name":
             continue
         if key not in ("weight", "shift", "scale"):
-            raise SettingError(key, value, "left out", "An objective has weight, shift and scale.")
+            raise SettingError(
+                key, value, "left out", "An objective has weight, shift and scale, or temperature."
+            )
         if isinstance(value, dict):
             if set(value) != {"majority", "minority"}:
                 raise SettingError(key, value, "a number, or {majority = 1, minority = 2}")

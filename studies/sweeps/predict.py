@@ -130,6 +130,8 @@ class _Orthogonal:
             return _exists(lambda: self.limit)
         if quantity == "crossing":
             return orthogonal.log_crossing_time(self.setting, self.objective) / math.log(10)
+        if quantity.startswith("xrm"):
+            return math.nan
         if quantity.startswith("memorization"):
             found = orthogonal.leave_one_out(self.setting, self.objective)
             return _of_group(quantity, found.memorization, found.shares, found.groups)
@@ -156,7 +158,8 @@ class _Proportional:
 
     def number(self, column: Column) -> float:
         quantity = column.quantity
-        if column.time not in (None, math.inf) or quantity == "crossing":
+        beyond = quantity == "crossing" or quantity.startswith("xrm")
+        if column.time not in (None, math.inf) or beyond:
             return math.nan
         if quantity == "separable":
             return _exists(lambda: self.limit)

@@ -52,6 +52,12 @@ QUANTITIES: dict[str, Quantity] = {
     "crossing": Quantity(
         False, False, "log10 of the last time the minority's test margin changes sign"
     ),
+    "xrm_recall": Quantity(
+        False, False, "share of the observed minority that XRM finds; of MAT objectives"
+    ),
+    "xrm_precision": Quantity(
+        False, False, "share of what XRM finds that is the observed minority; of MAT objectives"
+    ),
     "memorization_majority": Quantity(
         False, True, "in-sample less held-out correctness in the limit, observed majority"
     ),
