@@ -153,7 +153,7 @@ def calibrated_shift(logits: ArrayLike, labels: ArrayLike, temperature: float = 
     among = joint.sum(axis=0)
     # A prediction that nobody makes says nothing, and is multiplied by nothing.
     share = np.divide(joint, among, out=np.full((2, 2), 0.5), where=among > 0)
-    return np.log(np.maximum(predicted @ share.T, _FLOOR))
+    return np.asarray(np.log(np.maximum(predicted @ share.T, _FLOOR)))
 
 
 def memorization_aware(

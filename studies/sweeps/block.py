@@ -167,7 +167,9 @@ class _Run:
     def held_out(self) -> Array:
         """XRM's logits, the same for every temperature."""
         rate = self.sweep.learning_rate
-        return cross_risk(self.sample, self.seed, **({"learning_rate": rate} if rate else {}))
+        if rate is None:
+            return cross_risk(self.sample, self.seed)
+        return cross_risk(self.sample, self.seed, learning_rate=rate)
 
     @cached_property
     def found(self) -> dict[str, float]:
