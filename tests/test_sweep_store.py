@@ -139,6 +139,17 @@ def test_damaged_numbers_are_named(path):
     assert sorted(p.name for p in path.parent.iterdir()) == ["a.db", "a.db.lock"]
 
 
+def test_numbers_in_another_place_are_damage(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE blocks SET cell = 2 WHERE cell = 1")
+    connection.close()
+    with (
+        Store.read(path) as store,
+        pytest.raises(sweeps.StoreError, match="numbers of cell 2 are damaged"),
+    ):
+        store.prefix(2)
+
+
 def test_what_is_no_store_is_refused(tmp_path):
     text = tmp_path / "text.db"
     text.write_text("hello, " * 1000)

@@ -179,7 +179,7 @@ class _Processes:
                 try:
                     found.append(worker.pipe.recv())
                     worker.jobs.popleft()
-                except (EOFError, ConnectionResetError):
+                except (EOFError, OSError):  # at its end, perhaps in the middle of a message
                     found += self._bury(worker)
         return found
 
@@ -265,7 +265,7 @@ def open_pool(sweep: Sweep, workers: int, dask: str | None) -> Iterator[Pool]:
     ----------
     sweep : Sweep
     workers : int
-        _Processes; 1 computes in this one.
+        Processes; 1 computes in this one.
     dask : str or None
         A scheduler's address, or "local" for a cluster of ``workers`` on this machine.
 

@@ -99,7 +99,7 @@ class _Theorem:
     def number(self, column: Column) -> float:
         if column.quantity not in _ACCURACIES or column.time != math.inf:
             return math.nan
-        if isinstance(self.objective.scale, dict) or self.objective.weight == 0:
+        if isinstance(self.objective.scale, dict) or 0 in _values(self.objective.weight):
             return math.nan
         rho = self.setting.rho
         both = GroupAccuracy.of(self.group(1 - rho), self.group(rho), rho)
@@ -178,6 +178,11 @@ _KINDS: dict[str, type[_Theorem | _Orthogonal | _Proportional]] = {
     "orthogonal": _Orthogonal,
     "proportional": _Proportional,
 }
+
+
+def _values(number: Any) -> list[float]:
+    """Of an objective's number, by group or for all."""
+    return list(number.values()) if isinstance(number, dict) else [number]
 
 
 def _exists(limit: Callable[[], Solution]) -> float:

@@ -88,8 +88,8 @@ class Store:
     >>> with Store.write(path, sweep) as store:
     ...     store.add([Block(0, 0, np.ones((3, 1)), None, 0.5)])
     >>> with Store.read(path) as store:
-    ...     store.blocks_done(), store.prefix(0).tolist()
-    (1, [[1.0], [1.0], [1.0]])
+    ...     store.done(0), store.prefix(0).tolist()
+    ({0}, [[1.0], [1.0], [1.0]])
     """
 
     def __init__(self, path: Path, sweep: Sweep, connection: sqlite3.Connection) -> None:
@@ -183,11 +183,11 @@ class Store:
                     each.index,
                     self._environment,
                     each.seconds,
-                    *_packed(each.values),
+                    *_packed(each.values, each.cell, each.index),
                 )
                 connection.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", row)
                 if each.predictions is not None:
-                    row = (each.cell, *_packed(each.predictions))
+                    row = (each.cell, *_packed(each.predictions, each.cell))
                     connection.execute("INSERT OR REPLACE INTO predictions VALUES (?, ?, ?)", row)
 
     def forget_failures(self) -> None:
@@ -213,10 +213,6 @@ class Store:
         while page := self._connection.execute(query, (last,)).fetchall():
             for last, blocks in page:
                 yield last, set(map(int, blocks.split(",")))
-
-    def blocks_done(self) -> int:
-        """Finished blocks of all cells."""
-        return int(self._connection.execute("SELECT COUNT(*) FROM blocks").fetchone()[0])
 
     def seconds(self) -> float:
         """What the finished blocks took, on one core."""
@@ -252,7 +248,7 @@ class Store:
             if block != expected:
                 break
             first, last = self.sweep.bounds(block)
-            parts.append(self._unpacked(packed, (last - first, width), cell))
+            parts.append(self._unpacked(packed, (last - first, width), cell, block))
         return np.concatenate(parts)
 
     def predictions(self, cell: int) -> Array:
@@ -268,11 +264,13 @@ class Store:
         row = self._connection.execute(query, (cell,)).fetchone()
         return np.full(shape, np.nan) if row is None else self._unpacked(row, shape, cell)
 
-    def _unpacked(self, packed: Iterable[object], shape: tuple[int, int], cell: int) -> Array:
+    def _unpacked(
+        self, packed: Iterable[object], shape: tuple[int, int], cell: int, *block: int
+    ) -> Array:
         numbers, checksum = packed
         if (
             not isinstance(numbers, bytes)
-            or zlib.crc32(numbers) != checksum
+            or _checksum(numbers, (cell, *block)) != checksum
             or len(numbers) != 8 * shape[0] * shape[1]
         ):
             raise StoreError(
@@ -282,9 +280,14 @@ class Store:
         return np.frombuffer(numbers, dtype="<f8").reshape(shape).astype(float)
 
 
-def _packed(numbers: Array) -> tuple[bytes, int]:
+def _packed(numbers: Array, *place: int) -> tuple[bytes, int]:
     content = np.ascontiguousarray(numbers, dtype="<f8").tobytes()
-    return content, zlib.crc32(content)
+    return content, _checksum(content, place)
+
+
+def _checksum(content: bytes, place: tuple[int, ...]) -> int:
+    """Of numbers and of where they belong."""
+    return zlib.crc32(content, zlib.crc32(repr(place).encode()))
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
