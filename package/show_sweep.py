@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -201,20 +202,15 @@ def show_agreement(found: Sequence[sweeps.Agreement]) -> None:
 
 
 def show_ready(documents: Sequence[sweeps.Sweep]) -> None:
-    """The sweeps that come with the package."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("grid")
-    table.add_column("replicates", justify="right")
-    table.add_column("what it shows")
+    """The sweeps that come with the package, and what can be measured."""
+    screen = stdout()
     for each in documents:
-        comment = " ".join(
-            line.lstrip("# ") for line in each.text.splitlines() if line.startswith("#")
-        )
-        table.add_row(Path(each.name).stem, Text(_grid(each)), str(each.replicates), Text(comment))
-    stdout().print(table)
-    stdout().print("`pitfalls sweep ready NAME > my.toml` is a file to begin with. Quantities:")
-    words = Table(box=box.SIMPLE, pad_edge=False, show_header=False)
+        screen.print(Text(Path(each.name).stem, "bold"))
+        screen.print(Text(f"{_grid(each)}, {each.replicates} replicates"))
+        comment = [line.lstrip("# ") for line in each.text.splitlines() if line.startswith("#")]
+        screen.print(Padding(Text(" ".join(comment)), (0, 0, 1, 2)))
+    screen.print("`pitfalls sweep ready NAME > my.toml` is a file to begin with. Quantities:\n")
+    words = Table(box=None, pad_edge=False, show_header=False)
     for name, quantity in QUANTITIES.items():
         words.add_row(name, Text(quantity.words), "at each time" if quantity.timed else "")
-    stdout().print(words)
+    screen.print(words)
