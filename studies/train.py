@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..sims import Sample, draw, gradient_descent, gradient_flow, max_margin
+from ..sims import (
+    Sample,
+    draw,
+    gradient_descent,
+    gradient_flow,
+    max_margin,
+    memorization_aware,
+)
 from ..theory import (
     MAJORITY,
     MINORITY,
@@ -23,7 +30,7 @@ from ..theory import (
     proportional,
 )
 
-__all__ = ["OBJECTIVES", "ONE_LIMIT", "Limit", "Training", "curing_objective", "train"]
+__all__ = ["ESTIMATED", "OBJECTIVES", "ONE_LIMIT", "Limit", "Training", "curing_objective", "train"]
 
 
 def curing_objective(
@@ -65,6 +72,9 @@ OBJECTIVES: dict[str, Callable[[Setting], Objective]] = {
     "lasting-cure": proportional.lasting_cure,
 }
 """All methods by the names the command gives them; the last two share a max margin of their own."""
+
+ESTIMATED: dict[str, Callable[[Sample, int], Objective]] = {"mat": memorization_aware}
+"""Methods that are estimated from the draw and a seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +198,8 @@ def train(
     ----------
     setting : Setting
     objectives : list of str, optional
-        Keys of `OBJECTIVES`. By default all that the setting admits.
+        Keys of `OBJECTIVES` and `ESTIMATED`. By default all of the former that the setting
+        admits.
     latest : float, optional
         Last time of the flow, t = learning rate × steps, in (0.01, 1e16]; 1e6 by default.
     learning_rate, steps : float and int, optional
@@ -224,18 +235,19 @@ def train(
     if steps is not None and latest is not None:
         raise SettingError("time", latest, "left out where a learning rate and steps are given")
     names = list(OBJECTIVES) if objectives is None else objectives
-    unknown = [name for name in names if name not in OBJECTIVES]
-    if unknown or not names:
-        raise SettingError("objectives", names, f"some of {', '.join(OBJECTIVES)}")
+    known = (*OBJECTIVES, *ESTIMATED)
+    if not names or not set(names) <= set(known):
+        raise SettingError("objectives", names, f"some of {', '.join(known)}")
+    sample = draw(setting, seed)
     chosen, left_out = [], {}
     for name in names:
         try:
-            chosen.append(OBJECTIVES[name](setting))
+            estimated = name in ESTIMATED
+            chosen.append(ESTIMATED[name](sample, seed) if estimated else OBJECTIVES[name](setting))
         except PitfallsError as reason:
             if objectives is not None:
                 raise
             left_out[name.replace("-", " ")] = str(reason)
-    sample = draw(setting, seed)
     if learning_rate is not None and steps is not None:
         last = max(steps, 0)
         record = np.unique(np.round(np.geomspace(1, last + 1, points)).astype(np.int64) - 1)
@@ -248,7 +260,8 @@ def train(
         runs = gradient_flow(sample, chosen, times)
     together: dict[tuple[float, float], list[Objective]] = {}
     for each in chosen:
-        majority, minority = each.resolve([MAJORITY, MINORITY], 2)[2].tolist()
+        scale = Objective(scale=each.scale).resolve([MAJORITY, MINORITY], 2)[2]
+        majority, minority = scale.tolist()
         together.setdefault((majority, minority), []).append(each)
     limits = [
         limit
@@ -262,9 +275,10 @@ def _limits(
     scale: tuple[float, float], sharing: list[Objective], setting: Setting, sample: Sample
 ) -> Iterator[Limit]:
     """The max margins of objectives of one scale, those that exist."""
+    of_scale = Objective(scale=dict(zip((MAJORITY, MINORITY), scale, strict=True)))
     solvers: dict[str, Callable[[], Solution]] = {
-        "limit of this draw": lambda: max_margin(sample, sharing[0]),
-        "limit predicted at this d/n": lambda: proportional.max_margin(setting, sharing[0]),
+        "limit of this draw": lambda: max_margin(sample, of_scale),
+        "limit predicted at this d/n": lambda: proportional.max_margin(setting, of_scale),
     }
     for name, solve in solvers.items():
         try:

@@ -13,7 +13,7 @@ from pitfalls import sims, studies
 from pitfalls.cli import main
 from pitfalls.figures import trajectories
 from pitfalls.studies.statements import exact
-from pitfalls.studies.train import OBJECTIVES, ONE_LIMIT
+from pitfalls.studies.train import ESTIMATED, OBJECTIVES, ONE_LIMIT
 from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
 
 SHARING = ["ERM", "reweighting", "logit shifting"]
@@ -296,8 +296,20 @@ def test_help_of_train_names_all_methods(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"--objective {{{','.join(OBJECTIVES)}}}" in shown
-    assert "default: all five" in shown
+    assert f"--objective {{{','.join([*OBJECTIVES, *ESTIMATED])}}}" in shown
+    assert "default: all but mat" in shown
+
+
+def test_mat_is_trained_with_the_shifts_of_this_draw(tmp_path, capsys):
+    out = tmp_path / "run.json"
+    flags = ["--objective", "erm", "--objective", "mat", "--time", "20", "--seed", "3"]
+    assert main(["train", *SMALL, *flags, "--json", str(out)]) == 0
+    assert "MAT" in capsys.readouterr().out
+    content = json.loads(out.read_text(encoding="utf-8"))
+    sample = sims.draw(SETTING, 3)
+    run = sims.gradient_flow(sample, sims.memorization_aware(sample, 3), [20.0])
+    assert content["runs"][1]["core"][-1] == pytest.approx(run.core[0], rel=1e-6)
+    assert [limit["objectives"] for limit in content["limits"]] == [["ERM", "MAT"]] * 2
 
 
 def test_train_by_descent_ends_after_the_steps(tmp_path):
