@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -27,6 +27,8 @@ Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
 # Streams of one draw, numbered from where no SeedSequence.spawn() gets to: a draw shares no numbers
 # with draws from its seed's children. Memory is last, its blocks counting on from it.
 _PLANE, _START, _LENGTHS, _MEMORY = range(2**31, 2**31 + 4)
+# Beyond all blocks of memory, and the twins of XRM.
+_BALANCE = 2**31 + 2**21
 # Numbers that are worth a stream, and perhaps a thread, of their own.
 _A_STREAM = 50_000
 
@@ -208,6 +210,77 @@ class Sample:
         u = np.ascontiguousarray(folded[:, list(columns)])
         source = Features(u, np.ascontiguousarray(np.delete(folded, columns, axis=1)))
         return cls(u, y, observed, source, plane_columns=(columns[0], columns[1]))
+
+    def subset(self, examples: ArrayLike) -> Sample:
+        """The sample of some of its examples, in the order given.
+
+        Parameters
+        ----------
+        examples : integer array (k,)
+            Which, each at most once.
+
+        Raises
+        ------
+        SettingError
+            They are none, not different, or not there.
+
+        Examples
+        --------
+        >>> sample = draw(Setting(n=4, d=9, rho=0.5, gamma=2.0, sigma=1.0), seed=1)
+        >>> sample.subset([0, 3]).plane.tolist()
+        [[1.0, 2.0], [1.0, -2.0]]
+        """
+        kept = np.asarray(examples)
+        legal = kept.ndim == 1 and kept.size > 0 and np.issubdtype(kept.dtype, np.integer)
+        if not legal or kept.min() < 0 or kept.max() >= self.n or len(np.unique(kept)) < len(kept):
+            raise SettingError(
+                "examples", examples, f"different integers in 0 … {self.n - 1}, at least one"
+            )
+        plane, source = np.ascontiguousarray(self.plane[kept]), self.source
+        few: Features | DenseGram | DiagonalPlusPlane
+        if isinstance(source, Features):
+            few = Features(plane, source.memory[kept])
+        elif isinstance(source, DenseGram):
+            factor = None if source.factor is None else source.factor[kept]
+            few = DenseGram(plane, source.memory[np.ix_(kept, kept)], factor)
+        else:
+            few = DiagonalPlusPlane(plane, source.square)
+        groups = None if self.groups is None else self.groups[kept]
+        return replace(self, plane=plane, labels=self.labels[kept], groups=groups, source=few)
+
+    def balanced(self, seed: Seed) -> Sample:
+        """Balanced subsampling: as many examples of each observed group (Sagawa et al. 2020).
+
+        All of the smaller one, and as many of the larger at random. It is a sample of the setting
+        with n′ = 2(1−ρ)n examples, ρ′ = ½ and κ′ = κ/(2(1−ρ)) (P14).
+
+        Parameters
+        ----------
+        seed : int or SeedSequence
+            May be the sample's own: it shares no numbers with the draw.
+
+        Raises
+        ------
+        SettingError
+            There are no groups, or only one.
+
+        Examples
+        --------
+        >>> sample = draw(Setting(n=10, d=9, rho=0.8, gamma=2.0, sigma=1.0), seed=1)
+        >>> sample.balanced(seed=1).groups.tolist()
+        [1, 1, 0, 0]
+        """
+        members = [] if self.groups is None else [np.flatnonzero(self.groups == g) for g in (1, 0)]
+        if not members or min(map(len, members)) == 0:
+            raise SettingError(
+                "groups",
+                None if self.groups is None else np.unique(self.groups).tolist(),
+                "majority (1) and minority (0), both non-empty, for subsampling",
+            )
+        few = min(map(len, members))
+        rng = generator(seed_sequence(seed), _BALANCE)
+        kept = [rng.choice(each, few, replace=False) for each in members]
+        return self.subset(np.sort(np.concatenate(kept)))
 
     def start(self, initial: ArrayLike | None) -> Start:
         """Initial weights as this sample sees them.
