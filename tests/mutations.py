@@ -115,8 +115,8 @@ MUTATIONS = [
     Mutation(
         "P9",
         "theory/proportional.py",
-        "np.append(system.variance, 1 / delta)",
-        "np.append(system.variance, 1.01 / delta)",
+        "np.append(frame.variance, 1 / delta)",
+        "np.append(frame.variance, 1.01 / delta)",
         "test_theory_proportional.py::test_published_table",
     ),
     Mutation(
@@ -178,8 +178,8 @@ MUTATIONS = [
     Mutation(
         "P14",
         "theory/proportional.py",
-        "np.append(system.variance, 1 / delta)",
-        "np.append(system.variance, 1.01 / delta)",
+        "np.append(frame.variance, 1 / delta)",
+        "np.append(frame.variance, 1.01 / delta)",
         "test_theory_proportional.py::"
         "test_where_all_are_support_vectors_memory_is_discounted_by_one_over_delta",
     ),
