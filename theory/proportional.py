@@ -153,8 +153,8 @@ def max_margin(setting: Setting, objective: Objective | None = None) -> Solution
     NotSeparableError
         δ ≤ δ_s, or no example-specific features and an inseparable plane; evidence is δ_s.
     PitfallsError
-        No convergence: seen only with all examples in one group, noise on a single feature and
-        κ < 1e-4, where next to nothing is memorised.
+        No convergence: seen only with all but one in 10⁴ examples in one group and κ < 1e-4, where
+        next to nothing is memorised.
 
     Examples
     --------
