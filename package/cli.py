@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .exit_status import BAD_USAGE, BROKEN_PIPE, DONE, FAILED, INTERRUPTED
 from .sweep_cli import SUBCOMMANDS, add_sweep
 
 __all__ = ["main"]
-
-DONE, FAILED, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 _SETTING = (
     ("n", "1000", "training examples"),

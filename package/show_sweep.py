@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from .show import stdout
+from .show import progress, stdout
 from .studies.sweeps.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -40,32 +39,16 @@ Update: TypeAlias = "Callable[[sweeps.Progress], None]"
 @contextmanager
 def sweep_progress() -> Iterator[Update]:
     """Cells, replicates per second and time left on a terminal; silent when that is none."""
-    screen = Console(stderr=True)
-    if not screen.is_terminal:
-        yield lambda now: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
     begun = time.perf_counter()
-    with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task("starting", total=None, rate="")
+    with progress() as update:
 
-        def update(now: sweeps.Progress) -> None:
+        def show(now: sweeps.Progress) -> None:
             rate = now.replicates / max(time.perf_counter() - begun, 1e-9)
-            bar.update(
-                task,
-                completed=now.blocks,
-                total=now.all_blocks,
-                description=f"{now.cells}/{now.all_cells} cells",
-                rate=f"{rate:.3g}/s" if now.replicates else "",
-            )
+            cells = f"{now.cells}/{now.all_cells} cells"
+            words = f"{cells}, {rate:.3g}/s" if now.replicates else cells
+            update(now.blocks, now.all_blocks, words)
 
-        yield update
+        yield show
 
 
 def _duration(seconds: float) -> str:

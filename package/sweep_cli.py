@@ -13,9 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["SUBCOMMANDS", "add_sweep"]
+from .exit_status import DONE, FAILED, INTERRUPTED, TERMINATED
 
-DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
+__all__ = ["SUBCOMMANDS", "add_sweep"]
 
 SUBCOMMANDS = ("status", "export", "agreement", "ready")
 """What may follow `sweep` instead of a file."""
@@ -128,8 +128,7 @@ def _sweep(options: argparse.Namespace) -> int:
         show_estimate(document, sweeps.estimate(document), options.workers)
         return DONE
     if options.store is None:
-        print("pitfalls sweep: --store is missing: give an SQLite file.", file=sys.stderr)
-        return 2
+        raise sweeps.SweepError("--store is missing: give an SQLite file.")
     # What Dask's own log says of a lost scheduler or worker, the command says or mends.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     last: list[sweeps.Progress] = []
@@ -174,11 +173,7 @@ def _export(options: argparse.Namespace) -> int:
 
     targets = {name: getattr(options, name) for name in ("csv", "parquet", "netcdf")}
     if not any(targets.values()):
-        print(
-            "pitfalls sweep export: give --csv, --parquet or --netcdf with a file name.",
-            file=sys.stderr,
-        )
-        return 2
+        raise sweeps.SweepError("give --csv, --parquet or --netcdf with a file name.")
     cells = sweeps.export(options.store, **targets, raw=options.raw)
     found = sweeps.status(options.store)
     for path in filter(None, targets.values()):

@@ -16,7 +16,7 @@ from .memory import require
 from .record import as_list, observed_groups
 from .sample import Sample
 
-__all__ = ["checked_rate", "gradient_descent"]
+__all__ = ["checked_rate", "checked_steps", "gradient_descent"]
 
 Array: TypeAlias = NDArray[np.float64]
 Record: TypeAlias = ArrayLike | Literal["log"]
@@ -223,11 +223,27 @@ def checked_rate(learning_rate: float) -> float:
     return rate
 
 
-def _checked_record(steps: int, record: Record | None) -> Steps:
-    """The step numbers to record."""
+def checked_steps(steps: int) -> int:
+    """A number of steps that is one.
+
+    Raises
+    ------
+    SettingError
+        It is not an integer ≥ 0.
+
+    Examples
+    --------
+    >>> checked_steps(3)
+    3
+    """
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
         raise SettingError("steps", steps, "an integer ≥ 0")
-    steps = int(steps)
+    return int(steps)
+
+
+def _checked_record(steps: int, record: Record | None) -> Steps:
+    """The step numbers to record."""
+    steps = checked_steps(steps)
     if record is None:
         require(64.0 * steps, f"a record of all {steps} steps", "give record='log'")
         return np.arange(steps + 1)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_softmax
 
 from ..theory import Objective, SettingError
-from .descent import checked_rate
+from .descent import checked_rate, checked_steps
 from .gram import DenseGram
 from .half import Half
 from .sample import Sample, Seed, generator, seed_sequence
@@ -75,9 +75,7 @@ def cross_risk(
     >>> bool(((predicted == sample.labels) == sample.groups).all())
     True
     """
-    rate = checked_rate(learning_rate)
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise SettingError("steps", steps, "an integer ≥ 0")
+    rate, steps = checked_rate(learning_rate), checked_steps(steps)
     rng = generator(seed_sequence(seed), _TWINS)
     n, everyone = sample.n, np.arange(sample.n)
     own = rng.integers(0, 2, n)
@@ -85,7 +83,7 @@ def cross_risk(
     # Margins are to the training labels; `turned` is −1 where the label has become the other one.
     turned = np.ones(n)
     with _margins_of(sample) as margins_of:
-        for _ in range(int(steps)):
+        for _ in range(steps):
             margins = margins_of(dual)
             held_in, held_out = margins[own, everyone], margins[1 - own, everyone]
             dual[own, everyone] += rate / n * turned * expit(-turned * held_in)

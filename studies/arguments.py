@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..theory import SettingError
 
-__all__ = ["Progress", "check_run", "silent"]
+__all__ = ["Progress", "check_run", "check_workers", "silent"]
 
 Progress: TypeAlias = Callable[[int, int, str], None]
 
@@ -39,5 +39,21 @@ def check_run(seed: int, replicates: int, workers: int | None) -> None:
         raise SettingError(
             "replicates", replicates, "an integer ≥ 8", "A standard error needs some."
         )
-    if workers is not None and workers < 1:
+    if workers is not None:
+        check_workers(workers)
+
+
+def check_workers(workers: int) -> None:
+    """Refuse a number of workers that is not legal.
+
+    Raises
+    ------
+    SettingError
+        It is below one.
+
+    Examples
+    --------
+    >>> check_workers(2)
+    """
+    if workers < 1:
         raise SettingError("workers", workers, "an integer ≥ 1")

@@ -117,11 +117,10 @@ def _memorization_threshold(system: CellSystem, base: Array) -> float:
 def _orthant_energy(system: CellSystem) -> Function:
     """Σ π_g E[(τZ − u_gᵀw)₊²] of w in units of the features' sizes, as in `Frame`."""
     size, no_target = system.feature_size, np.zeros(len(system.shares))
+    means, variance = system.means / size, system.variance / size**2
 
     def energy(w: Array) -> tuple[float, Array, Array]:
-        return hinge_energy(
-            system.means / size, system.shares, no_target, system.variance / size**2, 1.0, w
-        )
+        return hinge_energy(means, system.shares, no_target, variance, 1.0, w)
 
     return energy
 

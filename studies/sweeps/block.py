@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sims import (
-    Sample,
     cross_risk,
     draw,
     gradient_descent,
@@ -116,7 +115,7 @@ class _Run:
         objectives: dict[str, Objective],
     ) -> None:
         self.sweep, self.setting, self.seed = sweep, setting, seed
-        self.sample: Sample = draw(setting, seed, sweep.kind)  # type: ignore[arg-type]
+        self.sample = draw(setting, seed, sweep.kind)
         self.objectives = {name: self.own(name, each) for name, each in objectives.items()}
         self.finite = [t for t in sweep.times if t < math.inf]
         # Methods that differ in weight and shift only have one limit.

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ...sims.sample import Kind
 from ...theory import Objective, PitfallsError, Setting, SettingError
 from ..train import OBJECTIVES
 from .errors import SweepError
-from .grid import FIELDS, Axis, axis_values, conflicts, missing, number, resolve
+from .grid import FIELDS, Axis, axis_values, conflicts, is_number, missing, number, resolve
 from .locate import line_of
 from .quantities import GROUPS, QUANTITIES, Column, columns, expand
 
@@ -25,7 +26,7 @@ __all__ = ["PREDICTIONS", "Sweep", "parse", "read", "ready"]
 PREDICTIONS = ("theorem", "orthogonal", "proportional")
 READY = Path(__file__).parent / "ready"
 
-_KINDS = ("gram", "explicit", "orthogonal")
+_KINDS: tuple[Kind, ...] = ("gram", "explicit", "orthogonal")
 _MAT = {"mat": {"temperature": 0.1}}
 _LATEST = 1e16
 _MOST_CELLS = 10**7
@@ -55,7 +56,7 @@ class Sweep:
         Of the file, and what is in it.
     seed, replicates, block : int
         Replicates come in blocks of this size; a block is what an interruption can lose.
-    kind : str
+    kind : {"explicit", "gram", "orthogonal"}
         How replicates are drawn; see `pitfalls.sims.draw`.
     objectives : dict of str to dict
         Numbers by group of those defined in the file, or MAT's temperature; empty for the others.
@@ -96,7 +97,7 @@ class Sweep:
     seed: int
     replicates: int
     block: int
-    kind: str
+    kind: Kind
     objectives: dict[str, dict[str, Any]]
     quantities: tuple[str, ...]
     times: tuple[float, ...]
@@ -317,7 +318,7 @@ class _Reader:
             seed=seed,
             replicates=replicates,
             block=block,
-            kind=kind,
+            kind=cast(Kind, kind),
             objectives=objectives,
             quantities=quantities,
             times=times,
@@ -362,7 +363,7 @@ class _Reader:
         rate = self.content.get("learning_rate")
         if rate is None:
             return None
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+        if not is_number(rate) or not 0 < rate < math.inf:
             self.wrong(
                 ("learning_rate",),
                 f"{SettingError('learning_rate', rate, 'a finite number > 0')} "
@@ -383,9 +384,7 @@ class _Reader:
             given = list(self.checked(("times",), lambda: axis_values("times", given), ()))
         if not timed:
             self.wrong(("times",), "times: no quantity here has one. Leave it out.")
-        numbers = isinstance(given, list) and all(
-            isinstance(t, (int, float)) and not isinstance(t, bool) for t in given
-        )
+        numbers = isinstance(given, list) and all(map(is_number, given))
         finite = [t for t in given if t != math.inf] if numbers else []
         if (
             not numbers
@@ -415,7 +414,7 @@ class _Reader:
                     f"[precision] {name}: is not measured. It must be one of the quantities: "
                     f"{', '.join(quantities)}.",
                 )
-            elif isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+            elif not is_number(value) or not value > 0:
                 self.wrong(
                     ("precision", name),
                     f"[precision] {SettingError(name, value, 'a standard error > 0')}",
@@ -431,7 +430,7 @@ class _Reader:
         for name, value in self.table("setting").items():
             if name not in FIELDS:
                 self.wrong(("setting", name), f"[setting] {name}: is not known. {known}")
-            elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            elif not is_number(value):
                 fix = "Several values belong into [grid]." if isinstance(value, list) else ""
                 self.wrong(
                     ("setting", name), f"[setting] {SettingError(name, value, 'a number', fix)}"
@@ -491,7 +490,7 @@ def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "temperature" in given:
         tau = given["temperature"]
-        if isinstance(tau, bool) or not isinstance(tau, (int, float)) or not 0 < tau < math.inf:
+        if not is_number(tau) or not 0 < tau < math.inf:
             raise SettingError("temperature", tau, "a finite number > 0")
         if set(given) != {"name", "temperature"}:
             raise SettingError("objectives", dict(given), "MAT, which has a temperature only")

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ...sims.threads import cores
-from ...theory import SettingError
+from ..arguments import check_workers
 from .block import Block
 from .document import Sweep, read
 from .pools import Job, open_pool
-from .precision import enough
 from .store import Failure, Store
 
 __all__ = ["Outcome", "Progress", "Update", "sweep"]
@@ -121,8 +120,7 @@ def sweep(
     0
     """
     workers = cores() if workers is None else workers
-    if workers < 1:
-        raise SettingError("workers", workers, "an integer ≥ 1")
+    check_workers(workers)
     document = source if isinstance(source, Sweep) else read(source)
     with Store.write(Path(store), document) as kept:
         kept.forget_failures()
@@ -147,9 +145,9 @@ def sweep(
 class _Run:
     """The jobs of a sweep that are left, and the count of those that are not.
 
-    A cell is ``active`` while blocks of it are left to begin or under way (``open``). Where a
-    precision may stop it, no block begins before the one before it has been judged, as long as
-    another cell has work.
+    Of the cells that have begun, ``left`` are the blocks to begin and ``open`` counts those under
+    way. Where a precision may stop a cell, no block begins before the one before it has been
+    judged, as long as another cell has work.
     """
 
     def __init__(self, document: Sweep, kept: Store) -> None:
@@ -163,7 +161,7 @@ class _Run:
     def jobs(self) -> Iterator[Job]:
         """Jobs for as long as there are any; each is chosen when it is asked for."""
         while (cell := self.choose()) is not None:
-            if cell in self.failed or self.is_precise(cell):
+            if cell in self.failed or self.kept.is_precise(cell):
                 self.blocks += len(self.left[cell])
                 self.left[cell].clear()
                 self.retire(cell)
@@ -193,11 +191,6 @@ class _Run:
                 return cell
             self.retire(cell)
         return None
-
-    def is_precise(self, cell: int) -> bool:
-        return bool(self.document.precision) and (
-            enough(self.document, self.kept.prefix(cell)) is not None
-        )
 
     def finish(self, result: Block | Failure) -> None:
         """Count a result."""

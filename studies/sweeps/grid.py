@@ -11,7 +11,16 @@ import numpy as np
 
 from ...theory import Setting, SettingError, orthogonal
 
-__all__ = ["FIELDS", "Axis", "axis_values", "conflicts", "missing", "number", "resolve"]
+__all__ = [
+    "FIELDS",
+    "Axis",
+    "axis_values",
+    "conflicts",
+    "is_number",
+    "missing",
+    "number",
+    "resolve",
+]
 
 FIELDS = (*(field.name for field in fields(Setting)), "delta", "kappa", "kappa_ratio")
 """What a setting or a grid may name: Setting's own, δ = d/n, κ = σ²d/n and κ/κ*."""
@@ -63,7 +72,7 @@ def axis_values(name: str, given: Any) -> tuple[float, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         raise SettingError(name, given, allowed, "One value alone belongs into [setting].")
     for value in given:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             raise SettingError(name, value, "a number")
     if len(set(given)) < len(given):
         raise SettingError(name, list(given), "different numbers", "Each value is a cell.")
@@ -80,7 +89,7 @@ def _range(name: str, given: Mapping[str, Any], allowed: str) -> tuple[float, ..
         given.get("scale", "log"),
     )
     for end in (low, high):
-        if isinstance(end, bool) or not isinstance(end, (int, float)) or not math.isfinite(end):
+        if not is_number(end) or not math.isfinite(end):
             raise SettingError(name, end, "a finite number")
     if isinstance(points, bool) or not isinstance(points, int) or not 2 <= points <= _MOST:
         raise SettingError(f"{name}.points", points, f"an integer from 2 to {_MOST}")
@@ -94,6 +103,17 @@ def _range(name: str, given: Mapping[str, Any], allowed: str) -> tuple[float, ..
     if name in ("n", "d"):
         return tuple(dict.fromkeys(round(value) for value in values))
     return tuple(values)
+
+
+def is_number(value: Any) -> bool:
+    """Whether TOML had a number there: booleans are none.
+
+    Examples
+    --------
+    >>> is_number(1), is_number(0.5), is_number(True), is_number("1")
+    (True, True, False, False)
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def number(name: str, value: float) -> float:

@@ -172,10 +172,12 @@ class _Processes:
     def results(self) -> list[Result]:
         found: list[Result] = []
         while not found:
-            by_pipe = {worker.pipe: worker for worker in self._workers if worker.jobs}
+            busy = [worker for worker in self._workers if worker.jobs]
             # The pipe of a dead process is at its end, which makes it ready.
-            for pipe in connection.wait(list(by_pipe)):
-                worker = by_pipe[pipe]  # type: ignore[index]
+            ready = connection.wait([worker.pipe for worker in busy])
+            for worker in busy:
+                if worker.pipe not in ready:
+                    continue
                 try:
                     found.append(worker.pipe.recv())
                     worker.jobs.popleft()

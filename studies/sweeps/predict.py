@@ -85,6 +85,8 @@ def predict(sweep: Sweep, setting: Setting, objectives: dict[str, Objective]) ->
             name: _KINDS[kind](setting, objective, times) for name, objective in objectives.items()
         }
         for k, column in enumerate(sweep.columns):
+            if column.quantity.startswith("xrm"):
+                continue  # no theory of it
             with suppress(PitfallsError):
                 found[row, k] = predictors[column.objective].number(column)
     return found
@@ -126,27 +128,29 @@ class _Orthogonal:
             if quantity == "angle":
                 return float(self.angles[k])
             return float(coordinate(self.flow, self.setting, quantity)[k])
-        if quantity == "separable":
-            return _exists(lambda: self.limit)
         if quantity == "crossing":
             return orthogonal.log_crossing_time(self.setting, self.objective) / math.log(10)
-        if quantity.startswith("xrm"):
-            return math.nan
         if quantity.startswith("memorization"):
-            found = orthogonal.leave_one_out(self.setting, self.objective)
+            found = self.left_out
             return _of_group(quantity, found.memorization, found.shares, found.groups)
-        return float(coordinate(self.limit, self.setting, quantity))
+        return _of_limit(self.limit, self.setting, quantity)
 
     @cached_property
     def flow(self) -> Trajectory:
         return orthogonal.flow(self.setting, self.objective, self.times)
 
     @cached_property
-    def limit(self) -> Solution:
-        return orthogonal.max_margin(self.setting, self.objective)
+    def limit(self) -> Solution | None:
+        return _if_separable(orthogonal.max_margin, self.setting, self.objective)
+
+    @cached_property
+    def left_out(self) -> orthogonal.LeaveOneOut:
+        return orthogonal.leave_one_out(self.setting, self.objective)
 
     @cached_property
     def angles(self) -> Array:
+        if self.limit is None:
+            return np.full(len(self.times), np.nan)
         return self.flow.angle(self.limit)
 
 
@@ -158,19 +162,19 @@ class _Proportional:
 
     def number(self, column: Column) -> float:
         quantity = column.quantity
-        beyond = quantity == "crossing" or quantity.startswith("xrm")
-        if column.time not in (None, math.inf) or beyond:
+        if column.time not in (None, math.inf) or quantity == "crossing":
             return math.nan
-        if quantity == "separable":
-            return _exists(lambda: self.limit)
         if quantity.startswith("memorization"):
-            law = proportional.margin_law(self.setting, self.objective)
-            return _of_group(quantity, law.memorization, law.shares, law.groups)
-        return float(coordinate(self.limit, self.setting, quantity))
+            return _of_group(quantity, self.law.memorization, self.law.shares, self.law.groups)
+        return _of_limit(self.limit, self.setting, quantity)
 
     @cached_property
-    def limit(self) -> Solution:
-        return proportional.max_margin(self.setting, self.objective)
+    def limit(self) -> Solution | None:
+        return _if_separable(proportional.max_margin, self.setting, self.objective)
+
+    @cached_property
+    def law(self) -> proportional.MarginLaw:
+        return proportional.margin_law(self.setting, self.objective)
 
 
 _KINDS: dict[str, type[_Theorem | _Orthogonal | _Proportional]] = {
@@ -185,12 +189,19 @@ def _values(number: Any) -> list[float]:
     return list(number.values()) if isinstance(number, dict) else [number]
 
 
-def _exists(limit: Callable[[], Solution]) -> float:
+def _if_separable(
+    solver: Callable[[Setting, Objective], Solution], setting: Setting, objective: Objective
+) -> Solution | None:
     try:
-        limit()
+        return solver(setting, objective)
     except NotSeparableError:
-        return 0.0
-    return 1.0
+        return None
+
+
+def _of_limit(limit: Solution | None, setting: Setting, quantity: str) -> float:
+    if quantity == "separable":
+        return float(limit is not None)
+    return math.nan if limit is None else float(coordinate(limit, setting, quantity))
 
 
 def _of_group(quantity: str, values: Array, shares: Array, groups: NDArray[np.int64]) -> float:

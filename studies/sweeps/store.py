@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from .block import Block
 from .document import Sweep, parse
 from .errors import StoreError, SweepError
+from .precision import enough
 
 __all__ = ["Failure", "Store"]
 
@@ -250,6 +251,16 @@ class Store:
             first, last = self.sweep.bounds(block)
             parts.append(self._unpacked(packed, (last - first, width), cell, block))
         return np.concatenate(parts)
+
+    def is_precise(self, cell: int) -> bool:
+        """Whether a cell needs no more replicates than it has.
+
+        Raises
+        ------
+        StoreError
+            They are damaged.
+        """
+        return bool(self.sweep.precision) and enough(self.sweep, self.prefix(cell)) is not None
 
     def predictions(self, cell: int) -> Array:
         """What the theory says of a cell: (kinds, columns); nan where it is not there yet.

@@ -69,7 +69,7 @@ def status(path: str | Path) -> Status:
         for cell, done in store.counts():
             whole = len(done) == sweep.blocks
             replicates += sum(last - first for first, last in map(sweep.bounds, done))
-            finished += whole or enough(sweep, store.prefix(cell)) is not None
+            finished += whole or store.is_precise(cell)
         return Status(
             sweep, finished, replicates, store.seconds(), store.failures(), store.environments()
         )

@@ -1,0 +1,6 @@
+"""What the command returns to its caller."""
+
+__all__ = ["BAD_USAGE", "BROKEN_PIPE", "DONE", "FAILED", "INTERRUPTED", "TERMINATED"]
+
+DONE, FAILED, BAD_USAGE = 0, 1, 2
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
