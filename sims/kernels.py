@@ -29,6 +29,7 @@ __all__ = [
     "FLAGS",
     "LINE",
     "advance",
+    "cross",
     "descend",
     "layout",
     "pack",
@@ -612,3 +613,51 @@ def descend(
             _write(state, square, record, out, margins_out)
             record += 1
         _weigh(state)
+
+
+@njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
+def cross(
+    push: Any, data: Any, own: Any, uniform: Any, rate: float, dual: Any, turned: Any, held: Any
+) -> None:
+    """One step of XRM's twins, after a product that is in push = Hα, (2, n).
+
+    Margins are to the training labels: m = Z·w(0) + U Uᵀα + Hα. A twin moves on its own examples,
+    whose labels are ``turned`` (±1); then each label becomes the other twin's prediction where
+    ``uniform`` < |tanh(m/2)|.
+
+    Parameters
+    ----------
+    data : core and spurious (n,), and margins of both starts (2, n)
+    own : (n,) whose example it is, 0 or 1
+    uniform : (n,) in [0, 1); all 1 turns no label
+    rate : float
+        The learning rate over n; at 0 the twins stand still.
+    dual, turned : (2, n) and (n,), brought one step on
+    held : (n,) margins held out, before the step
+
+    Examples
+    --------
+    `pitfalls.sims.cross_risk` is its only caller, and shows what it does.
+
+    >>> cross.py_func.__name__
+    'cross'
+    """
+    core, spurious, start = data
+    n = len(own)
+    weights = np.zeros((2, 2))
+    for o in range(2):
+        for i in range(n):
+            weights[o, 0] += dual[o, i] * core[i]
+            weights[o, 1] += dual[o, i] * spurious[i]
+    for i in range(n):
+        mine, other = own[i], 1 - own[i]
+        inside = core[i] * weights[mine, 0] + spurious[i] * weights[mine, 1]
+        outside = core[i] * weights[other, 0] + spurious[i] * weights[other, 1]
+        inside += start[mine, i] + push[mine, i]
+        held[i] = outside + start[other, i] + push[other, i]
+        logit = turned[i] * inside
+        small = _decay(abs(logit))
+        dual[mine, i] += rate * turned[i] * (small if logit > 0 else 1.0) / (1.0 + small)
+        small = _decay(abs(held[i]))
+        if uniform[i] * (1.0 + small) < 1.0 - small:
+            turned[i] = 1.0 if held[i] > 0 else -1.0

@@ -18,7 +18,7 @@ from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .memory import require
 from .threads import cores, modest_blas
 
-__all__ = ["Sample", "Seed", "Start", "draw", "generator", "seed_sequence"]
+__all__ = ["Sample", "Seed", "Start", "child_stream", "draw", "generator", "seed_sequence"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = int | np.random.SeedSequence
@@ -282,15 +282,19 @@ class Sample:
         kept = [rng.choice(each, few, replace=False) for each in members]
         return self.subset(np.sort(np.concatenate(kept)))
 
-    def start(self, initial: ArrayLike | None) -> Start:
+    def start(
+        self, initial: ArrayLike | None, stream: np.random.SeedSequence | None = None
+    ) -> Start:
         """Initial weights as this sample sees them.
 
         Parameters
         ----------
         initial : array (p,) or (core, spurious, ‖w_ε‖), optional
             Weights in the columns of `features` (explicit samples), or three coordinates whose
-            memory part points in a random direction of the sample's own stream (P2). Three numbers
-            on an explicit sample of three features are the weights. Zero by default.
+            memory part points in a random direction (P2). Three numbers on an explicit sample of
+            three features are the weights. Zero by default.
+        stream : SeedSequence, optional
+            Of the random direction; the sample's own by default.
 
         Raises
         ------
@@ -315,7 +319,8 @@ class Sample:
             core, spurious, norm = weights.tolist()
             if norm < 0:
                 raise SettingError("initial", initial, "with a norm ‖w_ε‖ ≥ 0 as its third number")
-            overlap, square = self._random_overlap(norm), float(norm**2)
+            own = stream or self.stream or np.random.SeedSequence(0)
+            overlap, square = self._random_overlap(norm, own), float(norm**2)
         else:
             raise SettingError(
                 "initial",
@@ -325,9 +330,9 @@ class Sample:
         margins = self.plane @ (core, spurious) + overlap
         return Start(margins, float(core), float(spurious), overlap, square)
 
-    def _random_overlap(self, norm: float) -> Array:
+    def _random_overlap(self, norm: float, stream: np.random.SeedSequence) -> Array:
         """E·v for a uniformly random v of this norm."""
-        rng = generator(self.stream or np.random.SeedSequence(0), _START)
+        rng = generator(stream, _START)
         source = self.source
         if isinstance(source, DiagonalPlusPlane):
             d = self.setting.d if self.setting else np.inf
@@ -387,8 +392,18 @@ def generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generat
     >>> generator(seed_sequence(3), 2**31).integers(10, size=3).shape
     (3,)
     """
-    key = (*stream.spawn_key, purpose)
-    return np.random.default_rng(np.random.SeedSequence(stream.entropy, spawn_key=key))
+    return np.random.default_rng(child_stream(stream, purpose))
+
+
+def child_stream(stream: np.random.SeedSequence, purpose: int) -> np.random.SeedSequence:
+    """A stream below another for one purpose: from 2³¹ on no child that it spawns has it.
+
+    Examples
+    --------
+    >>> child_stream(seed_sequence(3), 2**31).spawn_key
+    (2147483648,)
+    """
+    return np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, purpose))
 
 
 def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
@@ -402,7 +417,8 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     kind : {"explicit", "gram", "orthogonal"}, optional
         "explicit" draws all n·d memory features. "gram" draws their Gram matrix, exactly in law,
         from n(n−1)/2 normals and n chis whatever d is: E = L·Q with Q's rows orthonormal and
-        independent of L, L_ii = σ·χ_{d−i}, σ·N(0, 1) below the diagonal (Bartlett; P2).
+        independent of L, L_ii = σ·χ_{d−i}, σ·N(0, 1) below the diagonal (Bartlett; P2); at σ = 0
+        it is none, and takes no memory.
         "orthogonal" is the limit E Eᵀ = σ²d·I. By default "gram" if d ≥ n, else "explicit".
 
     Returns
@@ -437,6 +453,8 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     elif kind == "explicit":
         require(8.0 * n * d, f"explicit features, {n} × {d},", "draw kind='gram', or lower n or d")
         source = Features(plane, _normals(stream, n * d, sigma).reshape(n, d))
+    elif kind == "gram" and sigma == 0:
+        source = DiagonalPlusPlane(plane, 0.0)
     elif kind == "gram":
         require(16.0 * n * n, f"the Gram matrix of {n} examples", "lower n")
         factor = _bartlett(stream, setting)

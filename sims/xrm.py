@@ -9,19 +9,20 @@ p(y | x) and adds its logarithm to the logits of a model trained on everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_softmax
+from scipy.special import log_softmax
 
 from ..theory import Objective, SettingError
+from . import kernels
 from .descent import checked_rate, checked_steps
 from .gram import DenseGram
 from .half import Half
-from .sample import Sample, Seed, generator, seed_sequence
+from .sample import Sample, Seed, child_stream, generator, seed_sequence
 
 __all__ = ["calibrated_shift", "cross_risk", "memorization_aware"]
 
@@ -33,15 +34,20 @@ _FLOOR = 1e-6
 
 
 def cross_risk(
-    sample: Sample, seed: Seed, *, learning_rate: float = 0.02, steps: int = 1000
+    sample: Sample,
+    seed: Seed,
+    *,
+    learning_rate: float = 0.02,
+    steps: int = 1000,
+    initial: Sequence[ArrayLike] | None = None,
 ) -> Array:
     """Held-out logits of every example by cross-risk minimisation (XRM).
 
-    Each example belongs to one of two linear models at random, which trains on it from w(0) = 0 by
-    gradient descent on the mean loss of all n examples, each by its own model. At every step, after
-    both have moved, each label becomes the other model's prediction (before the move) with
-    probability 2·max p − 1, p its softmax probabilities. All margins come from one product of the
-    Gram matrix with both models' dual weights.
+    Each example belongs to one of two linear models at random, which trains on it by gradient
+    descent on the mean loss of all n examples, each by its own model. At every step, after both
+    have moved, each label becomes the other model's prediction (before the move) with probability
+    2·max p − 1, p its softmax probabilities. All margins come from one product of the Gram matrix
+    with both models' dual weights.
 
     Parameters
     ----------
@@ -53,6 +59,9 @@ def cross_risk(
         the paper's 0.01.
     steps : int
         ≥ 0.
+    initial : pair of initial weights, optional
+        One w(0) for each twin, as `Sample.start` takes them; random directions are the seed's, one
+        for each. Zero by default.
 
     Returns
     -------
@@ -75,33 +84,47 @@ def cross_risk(
     >>> bool(((predicted == sample.labels) == sample.groups).all())
     True
     """
-    rate, steps = checked_rate(learning_rate), checked_steps(steps)
-    rng = generator(seed_sequence(seed), _TWINS)
-    n, everyone = sample.n, np.arange(sample.n)
+    rate, steps, stream = checked_rate(learning_rate), checked_steps(steps), seed_sequence(seed)
+    rng = generator(stream, _TWINS)
+    n = sample.n
     own = rng.integers(0, 2, n)
-    dual = np.zeros((2, n))
-    # Margins are to the training labels; `turned` is −1 where the label has become the other one.
-    turned = np.ones(n)
-    with _margins_of(sample) as margins_of:
+    core, spurious = np.ascontiguousarray(sample.plane.T)
+    data = (core, spurious, _starts(sample, stream, initial))
+    dual, turned, held = np.zeros((2, n)), np.ones(n), np.zeros(n)
+    with _memory_product(sample) as product:
         for _ in range(steps):
-            margins = margins_of(dual)
-            held_in, held_out = margins[own, everyone], margins[1 - own, everyone]
-            dual[own, everyone] += rate / n * turned * expit(-turned * held_in)
-            imitated = rng.random(n) < np.abs(np.tanh(held_out / 2))
-            turned = np.where(imitated, np.sign(held_out), turned)
-        score = sample.labels * margins_of(dual)[1 - own, everyone]
+            push = product(dual)
+            kernels.cross(push, data, own, rng.random(n), rate / n, dual, turned, held)
+        kernels.cross(product(dual), data, own, np.ones(n), 0.0, dual, turned, held)
+    score = sample.labels * held
     return np.stack((-score / 2, score / 2), axis=1)
 
 
+def _starts(
+    sample: Sample, stream: np.random.SeedSequence, initial: Sequence[ArrayLike] | None
+) -> Array:
+    """Margins of both twins' initial weights."""
+    if initial is None:
+        return np.zeros((2, sample.n))
+    if len(initial) != 2:
+        raise SettingError("initial", initial, "a pair of initial weights, one for each twin")
+    return np.stack(
+        [
+            sample.start(weights, child_stream(stream, _TWINS + 1 + twin)).margins
+            for twin, weights in enumerate(initial)
+        ]
+    )
+
+
 @contextmanager
-def _margins_of(sample: Sample) -> Iterator[Callable[[Array], Array]]:
-    """G·α of rows α (k, n); a dense Gram matrix is read once for all of them."""
-    gram, plane = sample.gram, sample.plane
+def _memory_product(sample: Sample) -> Iterator[Callable[[Array], Array]]:
+    """E Eᵀ·α of rows α (2, n); a dense Gram matrix is read once for both of them."""
+    gram = sample.gram
     if not isinstance(gram, DenseGram):
-        yield lambda dual: np.asarray(gram.product(dual.T).T)
+        yield lambda dual: np.stack([gram.memory_product(row) for row in dual])
         return
     with Half(gram.memory, 2) as half:
-        yield lambda dual: half(dual) + (dual @ plane) @ plane.T
+        yield half
 
 
 def calibrated_shift(logits: ArrayLike, labels: ArrayLike, temperature: float = 0.1) -> Array:
@@ -161,6 +184,7 @@ def memorization_aware(
     temperature: float = 0.1,
     learning_rate: float = 0.02,
     steps: int = 1000,
+    initial: Sequence[ArrayLike] | None = None,
     logits: ArrayLike | None = None,
 ) -> Objective:
     """Memorisation-aware training (MAT): the shift is XRM's calibrated log-odds of each label.
@@ -171,7 +195,7 @@ def memorization_aware(
     Parameters
     ----------
     sample : Sample
-    seed, learning_rate, steps
+    seed, learning_rate, steps, initial
         Of `cross_risk`.
     temperature : float
         Of `calibrated_shift`.
@@ -199,7 +223,9 @@ def memorization_aware(
     True
     """
     if logits is None:
-        logits = cross_risk(sample, seed, learning_rate=learning_rate, steps=steps)
+        logits = cross_risk(
+            sample, seed, learning_rate=learning_rate, steps=steps, initial=initial
+        )
     right = (sample.labels > 0).astype(int)
     calibrated = calibrated_shift(logits, right, temperature)
     everyone = np.arange(sample.n)
