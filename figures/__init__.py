@@ -7,12 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import trajectories
+from ..studies.arguments import Progress
+from ..theory import SettingError
+from . import interpretable, trajectories
 from .style import save
 
-__all__ = ["NAMES", "make"]
+__all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 
-NAMES = ("trajectories",)
+_FIGURES = {"interpretable": interpretable, "trajectories": trajectories}
+NAMES = tuple(_FIGURES)
+OF_MANY_DRAWS = frozenset({"interpretable"})
+"""Those whose number of draws can be chosen."""
 
 
 def make(
@@ -22,6 +27,8 @@ def make(
     *,
     seed: int = 0,
     latest: float = 1e12,
+    replicates: int | None = None,
+    progress: Progress = lambda done, total, label: None,
 ) -> list[Path]:
     """Compute a figure's data, draw it, and write NAME.png, NAME.pdf and NAME.csv.
 
@@ -35,17 +42,36 @@ def make(
     seed : int
     latest : float
         Last time t = learning rate × steps.
+    replicates : int, optional
+        Draws, for figures of many.
+    progress : callable
+        Called with (done, total, label).
 
     Returns
     -------
     list of Path
         The files written.
 
+    Raises
+    ------
+    SettingError
+        There is no such figure, or it is of one draw where replicates are given.
+
     Examples
     --------
     >>> NAMES
-    ('trajectories',)
+    ('interpretable', 'trajectories')
     """
-    setting = replace(trajectories.default_setting(), **(changes or {}))
-    data = trajectories.compute(setting, seed, latest)
-    return save(trajectories.draw(data), data.table(), folder, name)
+    if name not in _FIGURES:
+        raise SettingError("name", name, f"one of {', '.join(NAMES)}")
+    options: dict[str, Any] = {}
+    if name in OF_MANY_DRAWS:
+        options["progress"] = progress
+        if replicates is not None:
+            options["replicates"] = replicates
+    elif replicates is not None:
+        raise SettingError("replicates", replicates, f"left out: {name} shows one draw")
+    figure = _FIGURES[name]
+    setting = replace(figure.default_setting(), **(changes or {}))
+    data = figure.compute(setting, seed, latest, **options)
+    return save(figure.draw(data), data.table(), folder, name)

@@ -29,7 +29,7 @@ COLUMN_WIDTH, PAGE_WIDTH = 3.35, 6.9
 
 Table: TypeAlias = Mapping[str, Sequence[object]]
 
-# Okabe and Ito's palette: told apart with any common colour blindness.
+# Okabe and Ito's palette, told apart with any common colour blindness, and two of its dark kin.
 _COLOURS = {
     "ERM": "#D55E00",
     "reweighting": "#0072B2",
@@ -37,6 +37,8 @@ _COLOURS = {
     "curing scale": "#CC79A7",
     "lasting cure": "#56B4E9",
     "vector scaling": "#E69F00",
+    "MAT": "#00573F",
+    "subsampling": "#999933",
 }
 _RC: dict[Any, Any] = {
     "axes.formatter.use_mathtext": True,

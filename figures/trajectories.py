@@ -1,9 +1,9 @@
-"""Weight trajectories of five methods, simulated and in closed form (the paper's Figure 5)."""
+"""Weight trajectories of seven methods, simulated and in closed form (the paper's Figure 5)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,10 +14,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from ..sims import Sample, gradient_flow, max_margin, memorization_aware
 from ..sims import draw as draw_sample
-from ..sims import gradient_flow, max_margin
 from ..studies.train import ONE_LIMIT, curing_objective
-from ..theory import MAJORITY, Objective, PitfallsError, Setting, Solution, Trajectory, orthogonal
+from ..theory import (
+    MAJORITY,
+    MINORITY,
+    Objective,
+    PitfallsError,
+    Setting,
+    Solution,
+    Trajectory,
+    orthogonal,
+)
 from .style import PAGE_WIDTH, Table, colour, new_figure, style
 
 __all__ = ["ALT_TEXT", "Trajectories", "compute", "default_setting", "draw"]
@@ -27,14 +36,21 @@ Array: TypeAlias = NDArray[np.float64]
 _DASHED = (0, (2, 2))
 _WRONG = "0.93"
 _POINT: dict[str, Any] = {"color": "black", "marker": "o", "linestyle": "", "markersize": 5}
+# Methods that lie on others: MAT on logit shifting, the cures on the axis.
+_APART: dict[str, dict[str, Any]] = {
+    "MAT": {"linestyle": (0, (1, 1)), "linewidth": 2.0},
+    "subsampling": {"linewidth": 2.8},
+}
+_LEGEND_COLUMNS = 4
 
 ALT_TEXT = (
     "Left: paths of the weights in the plane of core and spurious weight, solid lines simulated, "
-    "dashed lines in closed form. ERM, reweighting and logit shifting bend towards one black dot, "
-    "their max margin, which is wrong on the minority. The curing scale starts on the wrong side, "
-    "crosses, and runs beside the axis of no spurious weight to a dot of its own; the lasting cure "
-    "gets there on the axis. Right: each method's angle to its own max margin falls like one over "
-    "log t."
+    "dashed lines in closed form. ERM, reweighting, logit shifting and MAT, which runs on top of "
+    "logit shifting, bend towards one black dot, their max margin, which is wrong on the minority. "
+    "The curing scale starts on the wrong side, crosses, and runs beside the axis of no spurious "
+    "weight to a dot of its own; the lasting cure gets there on the axis, and so does subsampling, "
+    "which ends at a dot nearer to the origin. Right: each method's angle to its own max margin "
+    "falls like one over log t."
 )
 
 
@@ -60,15 +76,16 @@ class Trajectories:
     ----------
     setting : Setting
     simulated, closed : list of Trajectory
-        One per objective, on the same times.
+        One per method, on the same times.
     limits, closed_limits : list of Solution
-        Each objective's max margin, of the sample and in the orthogonal limit.
+        Each method's max margin, of the sample and in the orthogonal limit; those that share one
+        have the same object.
 
     Examples
     --------
     >>> data = compute(Setting(50, 5000, 0.8, 3.0, 0.1), seed=0, latest=1e4, points=5)
     >>> data.simulated[0].name, len(data.table()["t"])
-    ('ERM', 50)
+    ('ERM', 70)
     """
 
     setting: Setting
@@ -77,17 +94,19 @@ class Trajectories:
     limits: list[Solution]
     closed_limits: list[Solution]
 
-    def cured(self) -> list[tuple[Trajectory, Solution]]:
-        """The simulated cures with their max margin, where the setting has one.
+    def ends(self) -> list[tuple[str, Solution]]:
+        """Each simulated max margin once, with the first method that tends to it.
 
         Examples
         --------
         >>> data = compute(Setting(50, 5000, 0.8, 3.0, 0.1), seed=0, latest=1e4, points=5)
-        >>> [run.name for run, _ in data.cured()]
-        ['curing scale', 'lasting cure']
+        >>> [name for name, _ in data.ends()]
+        ['ERM', 'subsampling', 'curing scale']
         """
-        shared = len(ONE_LIMIT)
-        return list(zip(self.simulated[shared:], self.limits[shared:], strict=True))
+        found: dict[int, tuple[str, Solution]] = {}
+        for run, limit in zip(self.simulated, self.limits, strict=True):
+            found.setdefault(id(limit), (run.name, limit))
+        return list(found.values())
 
     def pairs(self) -> list[tuple[str, Trajectory, Solution]]:
         """Every trajectory with its source and its own max margin.
@@ -139,10 +158,12 @@ class Trajectories:
 def compute(
     setting: Setting, seed: int = 0, latest: float = 1e12, points: int = 121
 ) -> Trajectories:
-    """Simulate the objectives on one draw, beside their closed forms.
+    """Simulate the methods on one draw, beside their closed forms.
 
-    ERM, reweighting, logit shifting, and the curing scale and the lasting cure where they are not
-    ERM's: those of the orthogonal limit on both sides, so that they can be compared.
+    ERM, reweighting, logit shifting and MAT; balanced subsampling; and the curing scale and the
+    lasting cure where they are not ERM's: those of the orthogonal limit on both sides, so that they
+    can be compared. The closed form of MAT has the mean of its shifts in each group; that of
+    subsampling is ERM's in a setting of fewer examples (P14).
 
     Parameters
     ----------
@@ -162,25 +183,42 @@ def compute(
     --------
     >>> data = compute(Setting(50, 5000, 0.8, 3.0, 0.1), latest=1e4, points=5)
     >>> [limit.support for limit in data.limits]
-    [1.0, 1.0, 1.0, 1.0, 1.0]
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     times = np.logspace(-2, np.log10(latest), points)
     objectives = [make(setting) for make in ONE_LIMIT.values()]
     sample = draw_sample(setting, seed)
-    limits = [max_margin(sample)] * len(objectives)
-    closed_limits = [orthogonal.max_margin(setting)] * len(objectives)
+    shifted = memorization_aware(sample, seed)
+    few = sample.balanced(seed)
+    fewer = replace(setting, n=few.n, rho=0.5)
     cures = _cures(setting)
+    simulated = gradient_flow(sample, [*objectives, shifted, *cures], times)
+    subsampled = replace(gradient_flow(few, Objective.erm(), times), name="subsampling")
+    closed = [
+        orthogonal.flow(setting, each, times)
+        for each in [*objectives, _by_group(shifted, sample), *cures]
+    ]
+    closed_subsampled = replace(orthogonal.flow(fewer, Objective.erm(), times), name="subsampling")
+    shared = len(objectives) + 1
+    limits = [max_margin(sample)] * shared + [max_margin(few)]
+    closed_limits = [orthogonal.max_margin(setting)] * shared + [orthogonal.max_margin(fewer)]
     if cures:
-        objectives += cures
         limits += [max_margin(sample, cures[0])] * len(cures)
         closed_limits += [orthogonal.max_margin(setting, cures[0])] * len(cures)
     return Trajectories(
         setting=setting,
-        simulated=gradient_flow(sample, objectives, times),
-        closed=[orthogonal.flow(setting, each, times) for each in objectives],
+        simulated=[*simulated[:shared], subsampled, *simulated[shared:]],
+        closed=[*closed[:shared], closed_subsampled, *closed[shared:]],
         limits=limits,
         closed_limits=closed_limits,
     )
+
+
+def _by_group(objective: Objective, sample: Sample) -> Objective:
+    """An objective of one shift per example, with the mean of each group."""
+    _, shift, _ = objective.resolve(sample.groups, sample.n)
+    means = {g: float(shift[sample.groups == g].mean()) for g in (MAJORITY, MINORITY)}
+    return Objective(shift=means, name=objective.name)
 
 
 def _cures(setting: Setting) -> list[Objective]:
@@ -204,7 +242,7 @@ def draw(data: Trajectories) -> Figure:
     2
     """
     with style():
-        figure = new_figure(PAGE_WIDTH, 3.3)
+        figure = new_figure(PAGE_WIDTH, 3.5)
         plane, angles = figure.subplots(1, 2)
         _draw_plane(plane, data)
         _draw_angles(angles, data)
@@ -213,22 +251,23 @@ def draw(data: Trajectories) -> Figure:
 
 
 def _add_legend(figure: Figure, data: Trajectories) -> None:
-    """The methods in one row, what is drawn of them in the next."""
-    methods: list[Artist] = [
-        Line2D([], [], color=colour(run.name), label=run.name) for run in data.simulated
+    """The methods, row by row, and what is drawn of them in the last row."""
+    handles: list[Artist] = [
+        Line2D([], [], **_line("simulation", run), label=run.name) for run in data.simulated
     ]
-    kinds: list[Artist] = [
+    blanks = -len(handles) % _LEGEND_COLUMNS
+    handles += [Line2D([], [], linestyle="", label=" ") for _ in range(blanks)]
+    handles += [
         Line2D([], [], color="0.3", label="simulation"),
         Line2D([], [], color="0.3", linestyle=_DASHED, label="closed form, d/n → ∞"),
         Line2D([], [], **_POINT, label="max margin"),
         Patch(color=_WRONG, linewidth=0, label="minority wrong"),
     ]
-    columns = max(len(methods), len(kinds))
-    for row in (methods, kinds):
-        row += [Line2D([], [], linestyle="", label=" ")] * (columns - len(row))
     # Columns are filled one after the other.
-    handles = [handle for column in zip(methods, kinds, strict=True) for handle in column]
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=2)
+    columns = [each for k in range(_LEGEND_COLUMNS) for each in handles[k::_LEGEND_COLUMNS]]
+    figure.legend(
+        handles=columns, loc="outside lower center", ncols=_LEGEND_COLUMNS, columnspacing=2
+    )
 
 
 def _position(weights: Array, times: Array) -> Array:
@@ -240,7 +279,7 @@ def _position(weights: Array, times: Array) -> Array:
 def _line(source: str, run: Trajectory) -> dict[str, Any]:
     if source == "closed form":
         return {"color": "black", "linestyle": _DASHED, "linewidth": 1.0}
-    return {"color": colour(run.name)}
+    return {"color": colour(run.name), **_APART.get(run.name, {})}
 
 
 def _draw_plane(axes: Axes, data: Trajectories) -> None:
@@ -248,10 +287,9 @@ def _draw_plane(axes: Axes, data: Trajectories) -> None:
     for source, run, _ in data.pairs():
         path = _position(run.coordinates, times)
         axes.plot(path[:, 0], gamma * path[:, 1], **_line(source, run))
-    ends = [("black", data.limits[0])]
-    ends += [(colour(run.name), limit) for run, limit in data.cured()[:1]]
-    for edge, limit in ends:
+    for name, limit in data.ends():
         x, y, _ = _position(limit.coordinates[None], times[-1:])[0]
+        edge = "black" if limit is data.limits[0] else colour(name)
         axes.plot(x, gamma * y, **_POINT, markeredgecolor=edge, zorder=5)
     right, top = 1.08 * axes.get_xlim()[1], axes.get_ylim()[1]
     bottom = min(axes.get_ylim()[0], -0.04 * top)
@@ -259,8 +297,7 @@ def _draw_plane(axes: Axes, data: Trajectories) -> None:
     axes.set(xlim=(0, right), ylim=(bottom, top))
     axes.set_xlabel("$w_y\\,/\\,\\|w\\| \\cdot \\log(1+t)$")
     axes.set_ylabel("$\\gamma w_a\\,/\\,\\|w\\| \\cdot \\log(1+t)$")
-    shared = "Every method ends at the same max margin"
-    axes.set_title("Weights and shifts buy time, a cure lasts" if data.cured() else shared)
+    axes.set_title("Weights and shifts buy time, a cure lasts")
 
 
 def _draw_angles(axes: Axes, data: Trajectories) -> None:
@@ -273,5 +310,4 @@ def _draw_angles(axes: Axes, data: Trajectories) -> None:
     axes.set_xlabel("time $t$ = learning rate × steps")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel("angle to its max margin (degrees)")
-    each = "and each method gets to its own like 1/log $t$"
-    axes.set_title(each if data.cured() else "and gets there like 1/log $t$")
+    axes.set_title("and each method gets to its own like 1/log $t$")

@@ -34,6 +34,7 @@ _FEATURES = (
     "graded",
     "student-rows",
 )
+_FIGURES = ("interpretable", "trajectories")
 _OBJECTIVES = ("erm", "reweighting", "logit-shifting", "curing-scale", "lasting-cure", "mat")
 
 
@@ -173,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
         help="draw a figure as PNG, PDF and CSV",
         description="Draw a figure as PNG, PDF and CSV. Setting flags replace the figure's own.",
     )
-    figure.add_argument("name", choices=("trajectories", "all"), metavar="NAME")
+    figure.add_argument(
+        "name", choices=(*_FIGURES, "all"), metavar="NAME", help=", ".join(_FIGURES) + " or all"
+    )
     figure.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default out)"
     )
@@ -181,6 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     figure.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
     figure.add_argument(
         "--time", type=_real, default=1e12, metavar="T", help="last time (default 1e12)"
+    )
+    figure.add_argument(
+        "--replicates", type=_count, metavar="N", help="draws of interpretable (default 100)"
     )
     figure.set_defaults(run=_figure)
 
@@ -319,16 +325,27 @@ def _train(options: argparse.Namespace) -> int:
 
 def _figure(options: argparse.Namespace) -> int:
     from . import figures
+    from .show import progress
     from .theory import SettingError
 
     if not 1e-2 < options.time <= 1e16:
         raise SettingError("--time", options.time, "a number in (0.01, 1e16]")
     _check_writable_folder(options.out)
-    names = figures.NAMES if options.name == "all" else (options.name,)
-    for name in names:
-        for path in figures.make(
-            name, options.out, _given(options), seed=options.seed, latest=options.time
-        ):
+    every = options.name == "all"
+    for name in figures.NAMES if every else (options.name,):
+        with progress() as update:
+            paths = figures.make(
+                name,
+                options.out,
+                _given(options),
+                seed=options.seed,
+                latest=options.time,
+                replicates=None
+                if every and name not in figures.OF_MANY_DRAWS
+                else options.replicates,
+                progress=update,
+            )
+        for path in paths:
             print(path)
     return DONE
 

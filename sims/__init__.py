@@ -8,7 +8,7 @@ from .influence import Influence, influence
 from .max_margin import max_margin
 from .ridge import ridge_path
 from .sample import Sample, draw
-from .xrm import calibrated_shift, cross_risk, memorization_aware
+from .xrm import calibrated_shift, cross_risk, memorization_aware, minority_found
 
 __all__ = [
     "DenseGram",
@@ -25,6 +25,7 @@ __all__ = [
     "influence",
     "max_margin",
     "memorization_aware",
+    "minority_found",
     "replicate",
     "ridge_path",
     "stream",

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
-from ..theory import Objective, SettingError
+from ..theory import MINORITY, Objective, SettingError
 from . import kernels
 from .descent import checked_rate, checked_steps
 from .gram import DenseGram
 from .half import Half
 from .sample import Sample, Seed, child_stream, generator, seed_sequence
 
-__all__ = ["calibrated_shift", "cross_risk", "memorization_aware"]
+__all__ = ["Found", "calibrated_shift", "cross_risk", "memorization_aware", "minority_found"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -127,6 +127,61 @@ def _memory_product(sample: Sample) -> Iterator[Callable[[Array], Array]]:
         yield half
 
 
+class Found(NamedTuple):
+    """How well held-out predictions find the minority.
+
+    Attributes
+    ----------
+    recall : float
+        Share of the minority that is predicted to have the other label; nan without a minority.
+    precision : float
+        Share of the minority among all examples that are; nan where there are none.
+
+    Examples
+    --------
+    >>> Found(recall=1.0, precision=0.5).recall
+    1.0
+    """
+
+    recall: float
+    precision: float
+
+
+def minority_found(sample: Sample, logits: ArrayLike) -> Found:
+    """Recall and precision of the minority among the examples that logits are wrong on.
+
+    Parameters
+    ----------
+    sample : Sample
+        With groups.
+    logits : array (n, 2)
+        Held out, for the labels −1 and +1.
+
+    Raises
+    ------
+    SettingError
+        The sample has no groups, or the logits are not of its shape.
+
+    Examples
+    --------
+    >>> sample = Sample.from_arrays([[1.0, 2.0], [-1.0, 2.0]], [1, -1], [1, 0])
+    >>> minority_found(sample, [[0.0, 1.0], [0.0, 1.0]])
+    Found(recall=1.0, precision=1.0)
+    """
+    if sample.groups is None:
+        raise SettingError("groups", None, "given with the sample, to tell who the minority is")
+    table = np.asarray(logits, dtype=float)
+    if table.shape != (sample.n, 2):
+        raise SettingError("logits", table.shape, f"of shape ({sample.n}, 2), one row an example")
+    wrong = table.argmax(axis=1) != (sample.labels > 0)
+    minority = sample.groups == MINORITY
+    both = float((wrong & minority).sum())
+    return Found(
+        both / float(minority.sum()) if minority.any() else np.nan,
+        both / float(wrong.sum()) if wrong.any() else np.nan,
+    )
+
+
 def calibrated_shift(logits: ArrayLike, labels: ArrayLike, temperature: float = 0.1) -> Array:
     """log p(y | x) from held-out logits, calibrated by how often each prediction was right.
 
@@ -223,9 +278,7 @@ def memorization_aware(
     True
     """
     if logits is None:
-        logits = cross_risk(
-            sample, seed, learning_rate=learning_rate, steps=steps, initial=initial
-        )
+        logits = cross_risk(sample, seed, learning_rate=learning_rate, steps=steps, initial=initial)
     right = (sample.labels > 0).astype(int)
     calibrated = calibrated_shift(logits, right, temperature)
     everyone = np.arange(sample.n)

@@ -22,7 +22,8 @@ from pitfalls.theory import (
 )
 
 SMALL = Setting(50, 50_000, 0.8, 3.0, 0.05)
-NAMES = ["ERM", "reweighting", "logit shifting", "curing scale", "lasting cure"]
+SHARED = ["ERM", "reweighting", "logit shifting", "MAT"]
+NAMES = [*SHARED, "subsampling", "curing scale", "lasting cure"]
 # Groups of one size: the curing scale is ERM's.
 BALANCED = Setting(50, 5000, 0.5, 3.0, 0.1)
 
@@ -35,7 +36,7 @@ def data():
     return trajectories.compute(SMALL, seed=1, latest=1e8, points=21)
 
 
-def test_data_hold_five_objectives_simulated_and_in_closed_form(data):
+def test_data_hold_seven_methods_simulated_and_in_closed_form(data):
     assert [run.name for run in data.simulated] == NAMES
     assert [run.name for run in data.closed] == NAMES
     for run in data.simulated + data.closed:
@@ -48,7 +49,7 @@ def test_table_is_long_and_says_what_was_computed(data):
     table = data.table()
     columns = ["objective", "source", "t", "w_y", "gamma_w_a", "w_eps", "angle_degrees"]
     assert list(table) == columns
-    assert {len(column) for column in table.values()} == {2 * 5 * 21}
+    assert {len(column) for column in table.values()} == {2 * 7 * 21}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*table.values(), strict=True)]
     chosen = [r for r in rows if (r["objective"], r["source"]) == ("reweighting", "closed form")]
     run = data.closed[1]
@@ -72,21 +73,37 @@ def test_closed_form_is_near_the_simulation_of_nearly_orthogonal_data(data):
         assert 0 < gap < nearness
 
 
-def test_three_methods_share_a_limit_and_the_cure_has_its_own(data):
+def test_four_methods_share_a_limit_and_the_cure_has_its_own(data):
     scale = orthogonal.curing_scale(SMALL)
     sample, cure = draw(SMALL, 1), Objective.vector_scaling(SMALL, scale)
     shared = [max_margin(sample), orthogonal.max_margin(SMALL)]
     own = [max_margin(sample, cure), orthogonal.max_margin(SMALL, cure)]
     for limits, erm, cured in zip((data.limits, data.closed_limits), shared, own, strict=True):
         found = [limit.coordinates for limit in limits]
-        assert np.abs(found[:3] - erm.coordinates).max() < 1e-12
-        assert np.abs(found[3] - cured.coordinates).max() < 1e-9
-        assert np.abs(found[4] - cured.coordinates).max() < 1e-9
+        assert np.abs(found[:4] - erm.coordinates).max() < 1e-12
+        assert np.abs(found[5] - cured.coordinates).max() < 1e-9
+        assert np.abs(found[6] - cured.coordinates).max() < 1e-9
         assert abs(cured.spurious) < 0.02 * erm.spurious
     cures = (cure, orthogonal.lasting_cure(SMALL))
-    for run, objective in zip(data.simulated[3:], cures, strict=True):
+    for run, objective in zip(data.simulated[5:], cures, strict=True):
         expected = gradient_flow(sample, objective, run.times)
         assert np.abs(run.coordinates - expected.coordinates).max() < 1e-6
+
+
+def test_subsampling_is_erm_on_as_many_examples_of_each_group(data):
+    few = draw(SMALL, 1).balanced(1)
+    run = gradient_flow(few, Objective.erm(), data.simulated[4].times)
+    assert np.abs(run.coordinates - data.simulated[4].coordinates).max() < 1e-12
+    assert np.abs(max_margin(few).coordinates - data.limits[4].coordinates).max() < 1e-12
+    # P14: balanced groups, no spurious weight.
+    assert abs(data.closed_limits[4].spurious) < 1e-12
+    assert np.abs(data.closed[4].spurious).max() < 1e-12
+
+
+def test_mat_runs_beside_logit_shifting(data):
+    shifted, mat = data.simulated[2:4]
+    gap = np.linalg.norm(shifted.coordinates - mat.coordinates, axis=1)
+    assert 0 < gap.max() < 0.1 * np.linalg.norm(shifted.coordinates[-1])
 
 
 @pytest.mark.parametrize(
@@ -94,14 +111,13 @@ def test_three_methods_share_a_limit_and_the_cure_has_its_own(data):
 )
 def test_a_setting_without_another_cure_is_drawn_without(setting):
     bare = trajectories.compute(setting, latest=1e4, points=5)
-    assert [run.name for run in bare.simulated] == NAMES[:3]
-    assert bare.cured() == []
+    assert [run.name for run in bare.simulated] == NAMES[:5]
+    assert [name for name, _ in bare.ends()] == ["ERM", "subsampling"]
     figure = trajectories.draw(bare)
     plane = figure.axes[0]
-    assert len([line for line in plane.get_lines() if line.get_marker() == "o"]) == 1
-    assert "same max margin" in plane.get_title(loc="left")
+    assert len([line for line in plane.get_lines() if line.get_marker() == "o"]) == 2
     words = [text.get_text().strip() for text in figure.legends[0].get_texts()]
-    assert sorted(words) == sorted(["", *NAMES[:3], *KINDS])
+    assert sorted(words) == sorted(["", "", "", *NAMES[:5], *KINDS])
 
 
 def test_a_setting_without_any_cure_is_drawn_without(monkeypatch):
@@ -110,13 +126,13 @@ def test_a_setting_without_any_cure_is_drawn_without(monkeypatch):
 
     monkeypatch.setattr(trajectories.orthogonal, "curing_scale", none)
     bare = trajectories.compute(SMALL, latest=1e4, points=5)
-    assert [run.name for run in bare.simulated] == NAMES[:3]
+    assert [run.name for run in bare.simulated] == NAMES[:5]
 
 
 def test_every_objective_ends_nearer_to_its_limit(data):
     for source, run, limit in data.pairs():
-        if (source, run.name) == ("closed form", "lasting cure"):
-            # In the limit d/n → ∞ it has the direction of its max margin from the start.
+        if source == "closed form" and run.name in ("lasting cure", "subsampling"):
+            # In the limit d/n → ∞ they have the direction of their max margin from the start.
             assert run.angle(limit).max() < 1e-5
         else:
             assert (np.diff(run.angle(limit)[-8:]) < 0).all()
@@ -142,7 +158,7 @@ def test_files_are_what_their_names_say(tmp_path, data):
     assert paths[1].read_bytes().startswith(b"%PDF")
     rows = list(csv.reader(io.StringIO(paths[2].read_text(encoding="utf-8"))))
     assert rows[0] == list(table)
-    assert len(rows) == 1 + 2 * 5 * 21
+    assert len(rows) == 1 + 2 * 7 * 21
     assert sorted(path.name for path in paths[0].parent.iterdir()) == sorted(
         path.name for path in paths
     )
@@ -159,8 +175,8 @@ def test_drawing_leaves_the_settings_of_others_alone(data):
 def test_lines_have_their_objectives_colours(data):
     for axes in trajectories.draw(data).axes:
         colours = [line.get_color() for line in axes.get_lines()]
-        assert colours[:5] == [style.colour(name) for name in NAMES]
-        assert colours[5:10] == ["black"] * 5
+        assert colours[:7] == [style.colour(name) for name in NAMES]
+        assert colours[7:14] == ["black"] * 7
 
 
 def test_an_objectives_colour_is_fixed():
@@ -170,7 +186,7 @@ def test_an_objectives_colour_is_fixed():
     assert chosen["logit shifting"] == "#009E73"
     assert chosen["curing scale"] == "#CC79A7"
     assert chosen["lasting cure"] == "#56B4E9"
-    assert len(set(chosen.values())) == 7
+    assert len(set(chosen.values())) == 9
 
 
 def test_axes_say_what_they_show(data):
@@ -184,10 +200,13 @@ def test_axes_say_what_they_show(data):
 def test_the_max_margin_points_are_where_the_paths_end(data):
     plane = trajectories.draw(data).axes[0]
     points = [line for line in plane.get_lines() if line.get_marker() == "o"]
-    assert [point.get_markeredgecolor() for point in points] == ["black", style.colour(NAMES[3])]
+    assert [point.get_markeredgecolor() for point in points] == [
+        "black",
+        *(style.colour(name) for name in ("subsampling", "curing scale")),
+    ]
     left, right = plane.get_xlim()
     bottom, top = plane.get_ylim()
-    for point, limit in zip(points, (data.limits[0], data.limits[3]), strict=True):
+    for point, limit in zip(points, [data.limits[k] for k in (0, 4, 5)], strict=True):
         expected = limit.coordinates[:2] * [1, SMALL.gamma] / limit.norm * np.log1p(1e8)
         assert np.abs(np.ravel(point.get_data()) - expected).max() < 1e-9
         assert left < expected[0] < right
@@ -228,8 +247,8 @@ def test_nothing_in_the_figure_overlaps(data):
 
 def test_the_legend_names_the_methods_and_what_is_drawn_of_them(data):
     words = [text.get_text() for text in trajectories.draw(data).legends[0].get_texts()]
-    assert words[::2] == NAMES
-    assert words[1::2] == [*KINDS, " "]
+    rows = [words[k::3] for k in range(3)]
+    assert rows == [NAMES[:4], [*NAMES[4:], " "], KINDS]
 
 
 def test_data_without_a_limit_are_refused():

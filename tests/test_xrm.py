@@ -15,6 +15,7 @@ from pitfalls.sims import (
     gradient_descent,
     max_margin,
     memorization_aware,
+    minority_found,
     xrm,
 )
 from pitfalls.sims.sample import generator, seed_sequence
@@ -28,13 +29,15 @@ def softmax(logits):
     return grown / grown.sum(axis=1, keepdims=True)
 
 
-def plain_cross_risk(sample, seed, learning_rate, steps):
+def plain_cross_risk(sample, seed, learning_rate, steps, starts=(0.0, 0.0)):
     """Two-logit softmax models on explicit features, one example and one class at a time."""
     rng = generator(seed_sequence(seed), xrm._TWINS)
     n = sample.n
     own = rng.integers(0, 2, n)
     x, labels = sample.features, (sample.labels > 0).astype(int)
     models = [np.zeros((x.shape[1], 2)) for _ in range(2)]
+    for model, start in zip(models, starts, strict=True):
+        model[:, 1] += start
     for _ in range(steps):
         logits = [x @ model for model in models]
         for k, model in enumerate(models):
@@ -48,7 +51,8 @@ def plain_cross_risk(sample, seed, learning_rate, steps):
             if chance[i] < (p.max() - 0.5) * 2:
                 labels[i] = p.argmax()
     logits = [x @ model for model in models]
-    return np.array([logits[1 - own[i]][i] for i in range(n)])
+    held_out = np.array([logits[1 - own[i]][i] for i in range(n)])
+    return held_out - held_out.mean(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 60])
@@ -58,6 +62,34 @@ def test_cross_risk_is_the_plain_twin(seed, steps):
     expected = plain_cross_risk(sample, seed, 0.1, steps)
     found = cross_risk(sample, seed, learning_rate=0.1, steps=steps)
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 60])
+def test_cross_risk_from_starts_of_ones_own_is_the_plain_twin(steps):
+    sample = draw(SMALL, 0, "explicit")
+    starts = np.random.default_rng(1).normal(scale=0.3, size=(2, SMALL.d + 2))
+    expected = plain_cross_risk(sample, 0, 0.1, steps, starts)
+    found = cross_risk(sample, 0, learning_rate=0.1, steps=steps, initial=starts)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_twins_start_in_directions_of_their_own():
+    sample = draw(SMALL, 0)
+    far = (0.0, 0.0, 10.0)
+    starts = [
+        cross_risk(sample, seed, steps=0, initial=pair)[:, 1] * sample.labels
+        for seed, pair in ((0, (far, far)), (1, (far, far)), (0, (far, (0.0, 0.0, 0.0))))
+    ]
+    own = generator(seed_sequence(0), xrm._TWINS).integers(0, 2, sample.n)
+    # Whom the second twin holds out, the first has trained on.
+    assert (starts[2][own == 0] == 0).all()
+    np.testing.assert_array_equal(starts[0][own == 1], starts[2][own == 1])
+    third = sample.start(far).margins / 2
+    for one, other in ((starts[0], starts[1]), (starts[0], third), (starts[1], third)):
+        cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+        assert abs(cosine) < 4 / math.sqrt(SMALL.n)
+    # Each is E·v with ‖v‖ = 10: σ²·100 on average (P2), in units of two logits' half difference.
+    assert starts[0].std() == pytest.approx(SMALL.sigma * 10 / 2, rel=4 / math.sqrt(2 * SMALL.n))
 
 
 @pytest.mark.parametrize("kind", ["explicit", "orthogonal"])
@@ -208,6 +240,8 @@ def test_what_cannot_be_calibrated_is_refused(field, arguments):
         ("steps", {"steps": 1.5}),
         ("seed", {"seed": -1}),
         ("temperature", {"temperature": -1}),
+        ("initial", {"initial": (np.zeros(92),)}),
+        ("initial", {"initial": (np.zeros(92), np.zeros(4))}),
     ],
 )
 def test_what_cannot_be_trained_is_refused(field, options):
@@ -224,3 +258,28 @@ def test_bytes_do_not_depend_on_the_threads(monkeypatch):
         monkeypatch.setattr(half, "cores", lambda threads=threads: threads)
         found.append(cross_risk(sample, 0, steps=30).tobytes())
     assert len(set(found)) == 1
+
+
+def test_the_minority_found_is_counted():
+    groups = [1, 1, 1, 0, 0, 0, 0]
+    sample = Sample.from_arrays(np.ones((7, 2)), [1, -1, 1, 1, -1, 1, -1], groups)
+    right, wrong = [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
+    logits = np.array([right[0], wrong[1], right[0], wrong[0], wrong[1], wrong[0], right[1]])
+    assert minority_found(sample, logits) == (3 / 4, 3 / 4)
+    # A tie is a prediction of the first label.
+    assert minority_found(sample, np.zeros((7, 2))).recall == 2 / 4
+    lone = Sample.from_arrays(np.ones((2, 2)), [1, 1], [1, 1])
+    found = minority_found(lone, [[0.0, 1.0], [0.0, 1.0]])
+    assert np.isnan(found.recall)
+    assert np.isnan(found.precision)
+
+
+@pytest.mark.parametrize(
+    ("field", "groups", "logits"),
+    [("groups", None, np.zeros((2, 2))), ("logits", [1, 0], np.zeros((3, 2)))],
+)
+def test_who_cannot_be_found_is_said(field, groups, logits):
+    sample = Sample.from_arrays(np.ones((2, 2)), [1, -1], groups)
+    with pytest.raises(SettingError) as caught:
+        minority_found(sample, logits)
+    assert caught.value.field == field

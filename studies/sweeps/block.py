@@ -19,6 +19,7 @@ from ...sims import (
     influence,
     max_margin,
     memorization_aware,
+    minority_found,
     stream,
 )
 from ...sims.threads import on_one_core
@@ -173,14 +174,8 @@ class _Run:
     @cached_property
     def found(self) -> dict[str, float]:
         """How well XRM finds the minority: who is predicted to have the other label."""
-        right = (self.sample.labels > 0).astype(int)
-        exceptions = self.held_out.argmax(axis=1) != right
-        minority = np.asarray(self.sample.groups) == MINORITY
-        both = float((exceptions & minority).sum())
-        return {
-            "xrm_recall": both / minority.sum() if minority.any() else math.nan,
-            "xrm_precision": both / exceptions.sum() if exceptions.any() else math.nan,
-        }
+        recall, precision = minority_found(self.sample, self.held_out)
+        return {"xrm_recall": recall, "xrm_precision": precision}
 
     @cached_property
     def trajectories(self) -> dict[str, Trajectory]:

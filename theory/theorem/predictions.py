@@ -31,6 +31,24 @@ __all__ = [
 ]
 
 
+def published(setting: Setting) -> dict[str, float]:
+    """The numbers of the paper's one run of Figure 1, by its code.
+
+    Examples
+    --------
+    >>> published(Setting.figure_1(rho=0.901))["erm.minority"]
+    0.144
+    """
+    return {
+        "erm.minority": 0.144,
+        "mat.minority": 0.898,
+        "mat.majority": 0.986,
+        "mat.highest": 0.93,
+        "mat.step": 376.0,
+        "clean.step": 354.0,
+    }
+
+
 def always(value: float) -> Callable[..., float]:
     """The same in every setting, such as an exponent.
 
