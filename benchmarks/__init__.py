@@ -10,7 +10,16 @@ from .harness import Report, Row, Update, machine
 
 __all__ = ["NAMES", "Report", "Row", "machine", "run"]
 
-NAMES = ("descent", "flow", "dimension", "margin", "influence", "sweep", "scaling")
+NAMES = (
+    "descent",
+    "flow",
+    "dimension",
+    "margin",
+    "influence",
+    "sweep",
+    "pipeline",
+    "scaling",
+)
 
 
 def run(

@@ -65,11 +65,6 @@ def _on(single: bool) -> Callable[[peers.Data], Array]:
     return program
 
 
-def _narrow(data: peers.Data) -> peers.Data:
-    """The same data in float32."""
-    return data._replace(x=data.x.astype(np.float32), x_test=data.x_test.astype(np.float32))
-
-
 def measure(rounds: int, progress: Update) -> Report:
     """Time the run, data generation included, against NumPy, JAX and PyTorch.
 
@@ -102,7 +97,7 @@ def measure(rounds: int, progress: Update) -> Report:
         programs.append(
             Program("JAX, float32", lambda: peers.jax_descent(drawn(np.float32), RATE, STEPS))
         )
-        answers["JAX, float32"] = weights(peers.jax_descent, _narrow)
+        answers["JAX, float32"] = weights(peers.jax_descent, lambda data: data.cast(np.float32))
     if peers.available("torch"):
         groups = drawn(np.float32).majority.astype(int)
         reweighted, shifted = (each.resolve(groups, FIGURE_1.n) for each in _objectives()[1:])
@@ -122,7 +117,7 @@ def measure(rounds: int, progress: Update) -> Report:
         for name, dtype in ((TORCH, np.float32), (TORCH_64, np.float64)):
             programs.append(Program(name, partial(torch_once, dtype)))
         programs.append(Program("PyTorch, float32, 3 runs", torch_three))
-        answers[TORCH] = weights(peers.torch_descent, _narrow)
+        answers[TORCH] = weights(peers.torch_descent, lambda data: data.cast(np.float32))
         answers[TORCH_64] = weights(peers.torch_descent)
     rows = alternate(programs, rounds, progress, _differences(answers))
     report = Report(

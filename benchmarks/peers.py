@@ -20,6 +20,7 @@ __all__ = [
     "data_of",
     "jax_descent",
     "numpy_descent",
+    "torch_cross_risk",
     "torch_descent",
 ]
 
@@ -52,6 +53,17 @@ class Data(NamedTuple):
     x_test: Array
     y_test: Array
     majority_test: Array
+
+    def cast(self, dtype: Any) -> Data:
+        """The same data in another precision.
+
+        Examples
+        --------
+        >>> data = data_of(Setting(n=10, d=3, rho=0.9, gamma=5.0, sigma=0.5), seed=0)
+        >>> data.cast(np.float32).x.dtype
+        dtype('float32')
+        """
+        return self._replace(x=self.x.astype(dtype), x_test=self.x_test.astype(dtype))
 
 
 def data_of(setting: Setting, seed: int, test: int = 500, dtype: Any = np.float64) -> Data:
@@ -106,7 +118,12 @@ def numpy_descent(data: Data, rate: float, steps: int) -> tuple[Array, Array]:
 
 
 def torch_descent(
-    data: Data, rate: float, steps: int, weight: Array | None = None, shift: Array | None = None
+    data: Data,
+    rate: float,
+    steps: int,
+    weight: Array | None = None,
+    shift: Array | None = None,
+    start: Array | None = None,
 ) -> tuple[Array, Array]:
     """Full-batch SGD on two logits in PyTorch, the paper's way, at half the binary rate.
 
@@ -114,6 +131,8 @@ def torch_descent(
     ----------
     weight, shift : array (n,), optional
         Of the objective: weights of the loss, and logits added to the true label's.
+    start : array (2, p), optional
+        Initial weights; zero by default.
 
     Examples
     --------
@@ -128,13 +147,14 @@ def torch_descent(
     y, y_test = torch.from_numpy(data.y), torch.from_numpy(data.y_test)
     of = [torch.from_numpy(mask) for mask in (data.majority, data.majority_test)]
     layer = torch.nn.Linear(x.shape[1], 2, bias=False, dtype=x.dtype)
-    torch.nn.init.zeros_(layer.weight)
+    with torch.no_grad():
+        layer.weight.copy_(torch.zeros(2, x.shape[1]) if start is None else torch.from_numpy(start))
     optimiser = torch.optim.SGD(layer.parameters(), lr=rate / 2)
     loss_of = torch.nn.CrossEntropyLoss(reduction="none" if weight is not None else "mean")
-    weights = None if weight is None else torch.from_numpy(weight).to(x.dtype)
+    weights = None if weight is None else torch.tensor(weight, dtype=x.dtype)
     shifts = None
     if shift is not None:
-        shifts = torch.nn.functional.one_hot(y, 2) * torch.from_numpy(shift).to(x.dtype)[:, None]
+        shifts = torch.nn.functional.one_hot(y, 2) * torch.tensor(shift, dtype=x.dtype)[:, None]
     accuracies = []
     for _ in range(steps):
         optimiser.zero_grad()
@@ -158,6 +178,45 @@ def torch_descent(
         optimiser.step()
     w = np.subtract(*layer.weight.detach().numpy()[::-1])
     return w, np.array(accuracies)
+
+
+def torch_cross_risk(
+    data: Data, rate: float, steps: int, seed: int = 0, starts: Array | None = None
+) -> Array:
+    """XRM's held-out logits (n, 2) in PyTorch: twins of two logits, at half the binary rate.
+
+    Examples
+    --------
+    `benchmarks.pipeline` runs it where PyTorch is installed.
+
+    >>> torch_cross_risk.__name__
+    'torch_cross_risk'
+    """
+    import torch
+
+    draws = torch.Generator().manual_seed(seed)
+    x, labels = torch.from_numpy(data.x), torch.from_numpy(data.y).clone()
+    n, p = x.shape
+    first = torch.rand(n, generator=draws) < 0.5
+    twins = [torch.nn.Linear(p, 2, bias=False, dtype=x.dtype) for _ in range(2)]
+    with torch.no_grad():
+        for k, twin in enumerate(twins):
+            twin.weight.copy_(torch.zeros(2, p) if starts is None else torch.from_numpy(starts[k]))
+    optimiser = torch.optim.SGD([twin.weight for twin in twins], lr=rate / 2)
+    loss_of = torch.nn.CrossEntropyLoss()
+    for _ in range(steps):
+        logits = [twin(x) for twin in twins]
+        held_in = torch.where(first[:, None], logits[0], logits[1])
+        held_out = torch.where(first[:, None], logits[1], logits[0]).detach()
+        optimiser.zero_grad()
+        loss_of(held_in, labels).backward()
+        optimiser.step()
+        chance, predicted = held_out.softmax(1).max(1)
+        flipped = torch.rand(n, generator=draws) < 2 * (chance - 0.5)
+        labels = torch.where(flipped, predicted, labels)
+    with torch.no_grad():
+        logits = [twin(x) for twin in twins]
+        return np.asarray(torch.where(first[:, None], logits[1], logits[0]).numpy(), dtype=float)
 
 
 def jax_descent(data: Data, rate: float, steps: int) -> tuple[Array, Array]:

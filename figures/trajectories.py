@@ -192,6 +192,12 @@ def compute(
     few = sample.balanced(seed)
     fewer = replace(setting, n=few.n, rho=0.5)
     cures = _cures(setting)
+    shared = len(objectives) + 1
+    limits = [max_margin(sample)] * shared + [max_margin(few)]
+    closed_limits = [orthogonal.max_margin(setting)] * shared + [orthogonal.max_margin(fewer)]
+    if cures:
+        limits += [max_margin(sample, cures[0])] * len(cures)
+        closed_limits += [orthogonal.max_margin(setting, cures[0])] * len(cures)
     simulated = gradient_flow(sample, [*objectives, shifted, *cures], times)
     subsampled = replace(gradient_flow(few, Objective.erm(), times), name="subsampling")
     closed = [
@@ -199,12 +205,6 @@ def compute(
         for each in [*objectives, _by_group(shifted, sample), *cures]
     ]
     closed_subsampled = replace(orthogonal.flow(fewer, Objective.erm(), times), name="subsampling")
-    shared = len(objectives) + 1
-    limits = [max_margin(sample)] * shared + [max_margin(few)]
-    closed_limits = [orthogonal.max_margin(setting)] * shared + [orthogonal.max_margin(fewer)]
-    if cures:
-        limits += [max_margin(sample, cures[0])] * len(cures)
-        closed_limits += [orthogonal.max_margin(setting, cures[0])] * len(cures)
     return Trajectories(
         setting=setting,
         simulated=[*simulated[:shared], subsampled, *simulated[shared:]],

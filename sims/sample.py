@@ -313,7 +313,8 @@ class Sample:
         if isinstance(self.source, Features) and weights.size == self.source.memory.shape[1] + 2:
             core, spurious = weights[list(self.plane_columns)]
             memory = np.delete(weights, self.plane_columns)
-            overlap = self.source.memory @ memory
+            with modest_blas(float(self.source.memory.size)):
+                overlap = self.source.memory @ memory
             square = float(memory @ memory)
         elif weights.size == 3:
             core, spurious, norm = weights.tolist()
@@ -346,7 +347,8 @@ class Sample:
         direction = np.asarray(rng.standard_normal(k))
         beyond = rng.chisquare(d - k) if d > k else 0.0
         length = np.sqrt(direction @ direction + beyond)
-        return np.asarray(factor @ (direction * (norm / length)))
+        with modest_blas(float(factor.size)):
+            return np.asarray(factor @ (direction * (norm / length)))
 
 
 def _array(field: str, value: ArrayLike, allowed: str, dimensions: int) -> Array:

@@ -40,6 +40,7 @@ def cross_risk(
     learning_rate: float = 0.02,
     steps: int = 1000,
     initial: Sequence[ArrayLike] | None = None,
+    single: bool = False,
 ) -> Array:
     """Held-out logits of every example by cross-risk minimisation (XRM).
 
@@ -62,6 +63,9 @@ def cross_risk(
     initial : pair of initial weights, optional
         One w(0) for each twin, as `Sample.start` takes them; random directions are the seed's, one
         for each. Zero by default.
+    single : bool
+        Keep and multiply a dense Gram matrix in single precision, as `gradient_descent` does: a
+        label may then turn a step sooner or later, with a chance of about 1e-7 at each.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def cross_risk(
     core, spurious = np.ascontiguousarray(sample.plane.T)
     data = (core, spurious, _starts(sample, stream, initial))
     dual, turned, held = np.zeros((2, n)), np.ones(n), np.zeros(n)
-    with _memory_product(sample) as product:
+    with _memory_product(sample, single) as product:
         for _ in range(steps):
             push = product(dual)
             kernels.cross(push, data, own, rng.random(n), rate / n, dual, turned, held)
@@ -117,13 +121,13 @@ def _starts(
 
 
 @contextmanager
-def _memory_product(sample: Sample) -> Iterator[Callable[[Array], Array]]:
+def _memory_product(sample: Sample, single: bool) -> Iterator[Callable[[Array], Array]]:
     """E Eᵀ·α of rows α (2, n); a dense Gram matrix is read once for both of them."""
     gram = sample.gram
     if not isinstance(gram, DenseGram):
         yield lambda dual: np.stack([gram.memory_product(row) for row in dual])
         return
-    with Half(gram.memory, 2) as half:
+    with Half(gram.memory, 2, single=single) as half:
         yield half
 
 
@@ -240,6 +244,7 @@ def memorization_aware(
     learning_rate: float = 0.02,
     steps: int = 1000,
     initial: Sequence[ArrayLike] | None = None,
+    single: bool = False,
     logits: ArrayLike | None = None,
 ) -> Objective:
     """Memorisation-aware training (MAT): the shift is XRM's calibrated log-odds of each label.
@@ -250,7 +255,7 @@ def memorization_aware(
     Parameters
     ----------
     sample : Sample
-    seed, learning_rate, steps, initial
+    seed, learning_rate, steps, initial, single
         Of `cross_risk`.
     temperature : float
         Of `calibrated_shift`.

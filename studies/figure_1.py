@@ -131,7 +131,12 @@ class Pipeline:
 
 
 def pipeline(
-    setting: Setting, seed: Seed, *, steps: int = 1000, record: Sequence[int] | None = None
+    setting: Setting,
+    seed: Seed,
+    *,
+    steps: int = 1000,
+    record: Sequence[int] | None = None,
+    single: bool = False,
 ) -> Pipeline:
     """The paper's Figure 1 for one seed: draws, XRM's twins, and three trainings.
 
@@ -148,6 +153,8 @@ def pipeline(
         Of gradient descent, and of the twins.
     record : sequence of int, optional
         Step numbers to keep; all by default.
+    single : bool
+        Keep and multiply the Gram matrix in single precision.
 
     Examples
     --------
@@ -161,15 +168,24 @@ def pipeline(
     settings = [replace(setting, sigma=0.0), setting, setting]
     sample = draw(setting, seed)
     samples = [draw(settings[0], seed, kind="gram"), sample, sample]
-    logits = cross_risk(sample, seed, learning_rate=RATES[2], steps=steps, initial=(first, second))
+    logits = cross_risk(
+        sample, seed, learning_rate=RATES[2], steps=steps, initial=(first, second), single=single
+    )
     objectives = [Objective.erm(), Objective.erm(), memorization_aware(sample, seed, logits=logits)]
     starts = [clean, full, full]
-    runs = [
-        gradient_descent(
-            samples[0], objectives[0], RATES[0], steps, clean, record=record, examples=False
-        ),
-        *gradient_descent(
-            sample, objectives[1:], RATES[1], steps, full, record=record, examples=False
-        ),
-    ]
+
+    def descend(columns: slice) -> list[Trajectory]:
+        one = columns.start
+        return gradient_descent(
+            samples[one],
+            objectives[columns],
+            RATES[one],
+            steps,
+            starts[one],
+            record,
+            examples=False,
+            single=single,
+        )
+
+    runs = [*descend(slice(0, 1)), *descend(slice(1, 3))]
     return Pipeline(settings, samples, objectives, starts, runs, minority_found(sample, logits))

@@ -3,11 +3,22 @@
 import json
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pitfalls import benchmarks
-from pitfalls.benchmarks import descent, dimension, flow, harness, margin, peers, scaling, sweep
+from pitfalls.benchmarks import (
+    descent,
+    dimension,
+    flow,
+    harness,
+    margin,
+    peers,
+    pipeline,
+    scaling,
+    sweep,
+)
 from pitfalls.benchmarks.harness import Program, alternate
 from pitfalls.cli import main
 from pitfalls.theory import Setting, SettingError
@@ -25,7 +36,10 @@ def small(monkeypatch):
     monkeypatch.setattr(descent, "FIGURE_1", SMALL)
     monkeypatch.setattr(flow, "FIGURE_1", SMALL)
     monkeypatch.setattr(margin, "FIGURE_1", SMALL)
+    monkeypatch.setattr(pipeline, "FIGURE_1", SMALL)
+    monkeypatch.setattr(pipeline, "SETTINGS", (replace(SMALL, sigma=0.0), SMALL))
     monkeypatch.setattr(descent, "STEPS", 30)
+    monkeypatch.setattr(pipeline, "STEPS", 30)
     monkeypatch.setattr(margin, "WIDE", (100,))
     monkeypatch.setattr(dimension, "N", 20)
     monkeypatch.setattr(dimension, "STEPS", 20)

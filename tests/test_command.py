@@ -9,9 +9,9 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
-from pitfalls import sims, studies
+from pitfalls import cli, figures, sims, studies
 from pitfalls.cli import main
-from pitfalls.figures import trajectories
+from pitfalls.figures import interpretable, trajectories
 from pitfalls.studies.statements import exact
 from pitfalls.studies.train import ESTIMATED, OBJECTIVES, ONE_LIMIT
 from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
@@ -373,13 +373,30 @@ def stop_here():
 
 def test_figure_keeps_its_own_setting_where_no_flag_is_given(tmp_path, monkeypatch):
     asked = []
+
+    def compute(setting, *_, **__):
+        asked.append(setting)
+        stop_here()
+
+    for figure in (interpretable, trajectories):
+        monkeypatch.setattr(figure, "compute", compute)
+        name = figure.__name__.rpartition(".")[2]
+        assert main(["figure", name, "--out", str(tmp_path)]) == 2
+        assert main(["figure", name, "--out", str(tmp_path), "--gamma", "3"]) == 2
+        own = figure.default_setting()
+        assert asked[-2:] == [own, replace(own, gamma=3.0)]
+
+
+def test_every_figure_is_offered_and_all_are_drawn(tmp_path, monkeypatch):
+    assert cli._FIGURES == figures.NAMES
+    made = []
     monkeypatch.setattr(
-        trajectories, "compute", lambda setting, *_: asked.append(setting) or stop_here()
+        figures,
+        "make",
+        lambda name, *_, **options: made.append((name, options["replicates"])) or [],
     )
-    assert main(["figure", "all", "--out", str(tmp_path)]) == 2
-    assert main(["figure", "all", "--out", str(tmp_path), "--gamma", "3"]) == 2
-    own = trajectories.default_setting()
-    assert asked == [own, replace(own, gamma=3.0)]
+    assert main(["figure", "all", "--out", str(tmp_path), "--replicates", "5"]) == 0
+    assert made == [("interpretable", 5), ("trajectories", None)]
 
 
 def test_figure_into_a_file_is_refused(tmp_path, capsys):
