@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..sims import replicate, stream
+from ..sims.xrm import STEPS
 from ..studies.figure_1 import COLUMNS, RATES, Pipeline, figure_1_setting, pipeline
 from ..theory import (
     MAJORITY,
@@ -34,7 +35,6 @@ __all__ = ["ALT_TEXT", "Interpretable", "compute", "default_setting", "draw"]
 Array: TypeAlias = NDArray[np.float64]
 Progress: TypeAlias = Callable[[int, int, str], None]
 
-STEPS = 1000
 _RECORD = range(0, STEPS + 1, 4)
 _GROUPS = ("majority", "minority")
 _EDGES = (0.05, 0.95)

@@ -24,7 +24,16 @@ from .gram import DenseGram
 from .half import Half
 from .sample import Sample, Seed, child_stream, generator, seed_sequence
 
-__all__ = ["Found", "calibrated_shift", "cross_risk", "memorization_aware", "minority_found"]
+__all__ = [
+    "RATE",
+    "STEPS",
+    "TEMPERATURE",
+    "Found",
+    "calibrated_shift",
+    "cross_risk",
+    "memorization_aware",
+    "minority_found",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -32,13 +41,16 @@ Array: TypeAlias = NDArray[np.float64]
 _TWINS = 2**31 + 2**20
 _FLOOR = 1e-6
 
+TEMPERATURE, RATE, STEPS = 0.1, 0.02, 1000
+"""The paper's, its rate of a two-logit softmax doubled."""
+
 
 def cross_risk(
     sample: Sample,
     seed: Seed,
     *,
-    learning_rate: float = 0.02,
-    steps: int = 1000,
+    learning_rate: float = RATE,
+    steps: int = STEPS,
     initial: Sequence[ArrayLike] | None = None,
     single: bool = False,
 ) -> Array:
@@ -186,7 +198,9 @@ def minority_found(sample: Sample, logits: ArrayLike) -> Found:
     )
 
 
-def calibrated_shift(logits: ArrayLike, labels: ArrayLike, temperature: float = 0.1) -> Array:
+def calibrated_shift(
+    logits: ArrayLike, labels: ArrayLike, temperature: float = TEMPERATURE
+) -> Array:
     """log p(y | x) from held-out logits, calibrated by how often each prediction was right.
 
     With p(ŷ | x) = softmax(logits/τ), the joint table J(y, ŷ) = Σ_i 1{y_i = y}·p(ŷ | x_i) is
@@ -240,9 +254,9 @@ def memorization_aware(
     sample: Sample,
     seed: Seed,
     *,
-    temperature: float = 0.1,
-    learning_rate: float = 0.02,
-    steps: int = 1000,
+    temperature: float = TEMPERATURE,
+    learning_rate: float = RATE,
+    steps: int = STEPS,
     initial: Sequence[ArrayLike] | None = None,
     single: bool = False,
     logits: ArrayLike | None = None,

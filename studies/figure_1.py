@@ -20,7 +20,7 @@ from ..sims import (
     minority_found,
 )
 from ..sims.sample import generator
-from ..sims.xrm import Found
+from ..sims.xrm import RATE, STEPS, Found
 from ..theory import Objective, Setting, Solution, Trajectory
 
 __all__ = ["COLUMNS", "RATES", "Pipeline", "figure_1_setting", "figure_1_start", "pipeline"]
@@ -31,7 +31,7 @@ Seed: TypeAlias = np.random.SeedSequence
 COLUMNS = ("ERM, σ = 0", "ERM", "MAT")
 """The figure's columns."""
 
-RATES = (0.06, 0.02, 0.02)
+RATES = (3 * RATE, RATE, RATE)
 """Their learning rates: the paper's 0.03 and 0.01 of a two-logit softmax, for the binary model."""
 
 # Beyond the streams of a draw, of the twins, and of balanced subsamples.
@@ -134,7 +134,7 @@ def pipeline(
     setting: Setting,
     seed: Seed,
     *,
-    steps: int = 1000,
+    steps: int = STEPS,
     record: Sequence[int] | None = None,
     single: bool = False,
 ) -> Pipeline:

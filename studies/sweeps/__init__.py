@@ -1,11 +1,12 @@
 """Monte Carlo sweeps: a grid file, a store that survives anything, workers, and the table."""
 
 from .agreement import Agreement, agreement
-from .document import Sweep, parse, read, ready
+from .document import Sweep
 from .driver import Outcome, Progress, sweep
 from .errors import StoreError, SweepError
 from .estimate import Estimate, estimate
 from .export import export
+from .reader import parse, read, ready
 from .store import Failure
 from .table import Status, status
 

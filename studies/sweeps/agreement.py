@@ -65,7 +65,7 @@ def agreement(store: str | Path) -> list[Agreement]:
     Examples
     --------
     >>> import tempfile
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> from .driver import sweep
     >>> document = parse('''
     ... replicates = 4

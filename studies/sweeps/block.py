@@ -82,7 +82,7 @@ def compute(sweep: Sweep, cell: int, index: int) -> Block:
 
     Examples
     --------
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> sweep = parse('''
     ... replicates = 3
     ... objectives = ["erm"]

@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeAlias
 from ...sims.threads import cores
 from ..arguments import check_workers
 from .block import Block
-from .document import Sweep, read
+from .document import Sweep
 from .pools import Job, open_pool
+from .reader import read
 from .store import Failure, Store
 
 __all__ = ["Outcome", "Progress", "Update", "sweep"]
@@ -105,7 +106,7 @@ def sweep(
     Examples
     --------
     >>> import tempfile
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> document = parse('''
     ... replicates = 4
     ... objectives = ["erm"]

@@ -57,7 +57,7 @@ def estimate(sweep: Sweep) -> Estimate:
 
     Examples
     --------
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> found = estimate(parse('''
     ... replicates = 40
     ... objectives = ["erm"]

@@ -58,7 +58,7 @@ def export(
     Examples
     --------
     >>> import tempfile
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> from .driver import sweep
     >>> document = parse('''
     ... replicates = 4

@@ -17,8 +17,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeAlias
 
 from .block import Block, compute
-from .document import Sweep, parse
+from .document import Sweep
 from .errors import SweepError
+from .reader import parse
 from .store import Failure
 
 __all__ = ["Job", "Pool", "Result", "open_pool"]

@@ -35,7 +35,7 @@ def enough(sweep: Sweep, values: Array) -> int | None:
 
     Examples
     --------
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> sweep = parse('''
     ... replicates = 1000
     ... objectives = ["erm"]

@@ -65,7 +65,7 @@ def predict(sweep: Sweep, setting: Setting, objectives: dict[str, Objective]) ->
 
     Examples
     --------
-    >>> from .document import parse
+    >>> from .reader import parse
     >>> sweep = parse('''
     ... replicates = 3
     ... objectives = ["erm"]

@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .block import Block
-from .document import Sweep, parse
+from .document import Sweep
 from .errors import StoreError, SweepError
 from .precision import enough
+from .reader import parse
 
 __all__ = ["Failure", "Store"]
 

@@ -80,7 +80,7 @@ def columns_of(sweep: Sweep) -> list[str]:
 
     Examples
     --------
-    >>> from .document import read
+    >>> from .reader import read
     >>> columns_of(read("phase-diagram"))[-8:]
     ['q05', 'q25', 'median', 'q75', 'q95', 'theorem', 'orthogonal', 'proportional']
     """
@@ -152,7 +152,7 @@ def raw_columns(sweep: Sweep) -> list[str]:
 
     Examples
     --------
-    >>> from .document import read
+    >>> from .reader import read
     >>> raw_columns(read("phase-diagram"))[-2:]
     ['erm max_memory', 'erm support']
     """
