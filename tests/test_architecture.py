@@ -48,6 +48,9 @@ PUBLIC = {
     },
     "pitfalls.theory.proportional": {
         "MarginLaw",
+        "MeanField",
+        "descent",
+        "flow",
         "curing_scale",
         "lasting_cure",
         "margin_law",

@@ -16,13 +16,17 @@ from .finite_ridge import ridge_path
 from .frame import Frame, hinge_energy
 from .hinge import hinge
 from .margin_law import MarginLaw, law_of
+from .mean_field import MeanField, descent, flow
 from .objective import Objective
 from .results import Solution
 from .setting import Setting
 
 __all__ = [
     "MarginLaw",
+    "MeanField",
     "curing_scale",
+    "descent",
+    "flow",
     "lasting_cure",
     "margin_law",
     "max_margin",
