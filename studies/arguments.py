@@ -21,7 +21,7 @@ def silent(done: int, total: int, label: str) -> None:
     """
 
 
-def check_run(seed: int, replicates: int, workers: int | None) -> None:
+def check_run(seed: int, replicates: int, workers: int | None, least: int = 8) -> None:
     """Refuse a seed, a number of replicates or of workers that is not legal.
 
     Raises
@@ -35,9 +35,9 @@ def check_run(seed: int, replicates: int, workers: int | None) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise SettingError("seed", seed, "an integer ≥ 0")
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 8:
+    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < least:
         raise SettingError(
-            "replicates", replicates, "an integer ≥ 8", "A standard error needs some."
+            "replicates", replicates, f"an integer ≥ {least}", "A standard error needs some."
         )
     if workers is not None:
         check_workers(workers)
