@@ -7,16 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..studies.arguments import Progress
+from ..studies.arguments import Progress, silent
 from ..theory import SettingError
-from . import interpretable, trajectories
+from . import dynamics, interpretable, trajectories
 from .style import save
 
 __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 
-_FIGURES = {"interpretable": interpretable, "trajectories": trajectories}
+_FIGURES = {
+    "dynamics": dynamics,
+    "interpretable": interpretable,
+    "trajectories": trajectories,
+}
 NAMES = tuple(_FIGURES)
-OF_MANY_DRAWS = frozenset({"interpretable"})
+OF_MANY_DRAWS = frozenset({"dynamics", "interpretable"})
 """Those whose number of draws can be chosen."""
 
 
@@ -28,7 +32,7 @@ def make(
     seed: int = 0,
     latest: float = 1e12,
     replicates: int | None = None,
-    progress: Progress = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Compute a figure's data, draw it, and write NAME.png, NAME.pdf and NAME.csv.
 
@@ -60,7 +64,7 @@ def make(
     Examples
     --------
     >>> NAMES
-    ('interpretable', 'trajectories')
+    ('dynamics', 'interpretable', 'trajectories')
     """
     if name not in _FIGURES:
         raise SettingError("name", name, f"one of {', '.join(NAMES)}")

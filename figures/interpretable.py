@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,6 +18,7 @@ from scipy.special import ndtr
 
 from ..sims import replicate, stream
 from ..sims.xrm import STEPS
+from ..studies.arguments import Progress, silent
 from ..studies.figure_1 import COLUMNS, RATES, Pipeline, figure_1_setting, pipeline
 from ..theory import (
     MAJORITY,
@@ -33,7 +34,6 @@ from .style import PAGE_WIDTH, Table, colour, new_figure, style
 __all__ = ["ALT_TEXT", "Interpretable", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
-Progress: TypeAlias = Callable[[int, int, str], None]
 
 _RECORD = range(0, STEPS + 1, 4)
 _GROUPS = ("majority", "minority")
@@ -191,7 +191,7 @@ def compute(
     *,
     replicates: int = 100,
     workers: int | None = None,
-    progress: Progress = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> Interpretable:
     """Run the paper's Figure 1 on many draws, and continue each to its limit.
 

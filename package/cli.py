@@ -34,7 +34,7 @@ _FEATURES = (
     "graded",
     "student-rows",
 )
-_FIGURES = ("interpretable", "trajectories")
+_FIGURES = ("dynamics", "interpretable", "trajectories")
 _OBJECTIVES = ("erm", "reweighting", "logit-shifting", "curing-scale", "lasting-cure", "mat")
 
 
@@ -186,7 +186,10 @@ def _parser() -> argparse.ArgumentParser:
         "--time", type=_real, default=1e12, metavar="T", help="last time (default 1e12)"
     )
     figure.add_argument(
-        "--replicates", type=_count, metavar="N", help="draws of interpretable (default 100)"
+        "--replicates",
+        type=_count,
+        metavar="N",
+        help="draws of dynamics (default 12) or interpretable (default 100)",
     )
     figure.set_defaults(run=_figure)
 

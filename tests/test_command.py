@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pitfalls import cli, figures, sims, studies
 from pitfalls.cli import main
-from pitfalls.figures import interpretable, trajectories
+from pitfalls.figures import dynamics, interpretable, trajectories
 from pitfalls.studies.statements import exact
 from pitfalls.studies.train import ESTIMATED, OBJECTIVES, ONE_LIMIT
 from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
@@ -378,7 +378,7 @@ def test_figure_keeps_its_own_setting_where_no_flag_is_given(tmp_path, monkeypat
         asked.append(setting)
         stop_here()
 
-    for figure in (interpretable, trajectories):
+    for figure in (dynamics, interpretable, trajectories):
         monkeypatch.setattr(figure, "compute", compute)
         name = figure.__name__.rpartition(".")[2]
         assert main(["figure", name, "--out", str(tmp_path)]) == 2
@@ -396,7 +396,7 @@ def test_every_figure_is_offered_and_all_are_drawn(tmp_path, monkeypatch):
         lambda name, *_, **options: made.append((name, options["replicates"])) or [],
     )
     assert main(["figure", "all", "--out", str(tmp_path), "--replicates", "5"]) == 0
-    assert made == [("interpretable", 5), ("trajectories", None)]
+    assert made == [("dynamics", 5), ("interpretable", 5), ("trajectories", None)]
 
 
 def test_figure_into_a_file_is_refused(tmp_path, capsys):

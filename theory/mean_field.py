@@ -17,9 +17,9 @@ lemma, E[r ξ_j] = Σ_t′ B(t, t′)·∂ζ(t′)/∂ξ_j, turns the equation o
 
 It is gradient flow again, with σT + √κ in the place of the matrix E of memory features. The basis
 grows with x, by Gram–Schmidt: a few dozen functions reach from t = 0 to 10¹². A random start of the
-memory weights is one more ψ, orthogonal to all sites. Expectations are means over sites: points of
-a scrambled Sobol sequence in (noise of u, ξ₁, ξ₂, …), as many for each cell. Independent sets of
-them give a standard error.
+memory weights is one more ψ, orthogonal to all sites. Expectations are means over sites, as many
+for each cell: scrambled Sobol points in the noise of u and the first ξ, made exactly uncorrelated.
+Independent sets of them give a standard error.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 from scipy.stats import qmc
@@ -46,7 +47,10 @@ __all__ = ["MeanField", "descent", "flow"]
 Array: TypeAlias = NDArray[np.float64]
 
 _DIMENSIONS = 128
-"""Functions ψ at most; Sobol points have as many coordinates, and one for each noisy feature."""
+"""Functions ψ at most."""
+_SOBOL = 24
+"""So many ξ come from Sobol points: the first explain most, and thousands of points are too few to
+be spread evenly in more."""
 _NEGLIGIBLE = 1e-7
 """Share of E[x²] below which a part of x needs no ψ of its own: with many, the errors of E[r ξ_j],
 one for each ψ, add up."""
@@ -136,6 +140,23 @@ class _State(NamedTuple):
         return _State(*(mine + factor * its for mine, its in zip(self, other, strict=True)))
 
 
+def _normals(count: int, noisy: int, rng: np.random.Generator) -> Array:
+    """Noise of the features, then ξ, of a cell's sites: (count, columns).
+
+    As far as the sites are many enough, columns have mean 0, variance 1 and no correlation exactly:
+    T is an isometry on them.
+    """
+    few = qmc.Sobol(noisy + _SOBOL, scramble=True, rng=rng).random(count)
+    more = rng.standard_normal((count, _DIMENSIONS - _SOBOL))
+    normal = np.hstack((ndtri(np.clip(few, 1e-12, 1 - 1e-12)), more))
+    exact = min(normal.shape[1], count // 4)
+    if exact:
+        centred = normal[:, :exact] - normal[:, :exact].mean(axis=0)
+        factor = cholesky(centred.T @ centred / count, lower=True)
+        normal[:, :exact] = solve_triangular(factor, centred.T, lower=True).T
+    return normal
+
+
 class _Sites:
     """One set of sites, and the isometry T as far as it is known."""
 
@@ -144,13 +165,12 @@ class _Sites:
     ) -> None:
         cells = len(system.shares)
         noisy = np.flatnonzero(system.variance > 0)
-        points = [
-            qmc.Sobol(
-                _DIMENSIONS + len(noisy), scramble=True, rng=np.random.default_rng([*seed, cell])
-            ).random(count)
-            for cell in range(cells)
-        ]
-        normal = ndtri(np.clip(np.concatenate(points), 1e-12, 1 - 1e-12))
+        normal = np.concatenate(
+            [
+                _normals(count, len(noisy), np.random.default_rng([*seed, cell]))
+                for cell in range(cells)
+            ]
+        )
         self.means = np.repeat(system.means, count, axis=0)
         self.means[:, noisy] += np.sqrt(system.variance[noisy]) * normal[:, : len(noisy)]
         self.xi = np.ascontiguousarray(normal[:, len(noisy) :].T)

@@ -1,0 +1,321 @@
+"""The minority over time at four d/n: the proportional limit, simulation, and what they tend to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from ..sims import draw as draw_sample
+from ..sims import gradient_flow, replicate, stream
+from ..studies.arguments import Progress, silent
+from ..studies.train import ONE_LIMIT
+from ..theory import (
+    NotSeparableError,
+    Setting,
+    SettingError,
+    Trajectory,
+    orthogonal,
+    proportional,
+)
+from .style import PAGE_WIDTH, Table, colour, new_figure, style
+
+__all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+ASPECTS = (0.5, 1.8, 10.0, 100.0)
+"""d/n of the panels; κ = σ²d/n is the setting's in all of them."""
+
+_NAMES = ("ERM", "reweighting", "logit shifting")
+_DASHED = (0, (1.5, 1.5))
+_A_DECADE = 4
+_SIMULATED = 15
+
+ALT_TEXT = (
+    "Four panels, d/n = 0.5, 1.8, 10 and 100: test accuracy of the minority over time until 10¹². "
+    "ERM starts at 0 and rises, logit shifting starts near 1 and falls, reweighting lies between; "
+    "all end at one dot, the max margin. Lines of the proportional limit pass through the error "
+    "bars of simulation. The dotted lines of the limit of many features are the same in all "
+    "panels; they are close at d/n = 100 and far off at 0.5, where accuracies are nearer to one "
+    "half."
+)
+
+
+def default_setting() -> Setting:
+    """The paper's Figure 1; simulations have its n.
+
+    Examples
+    --------
+    >>> default_setting() == Setting.figure_1()
+    True
+    """
+    return Setting.figure_1()
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One d/n.
+
+    Attributes
+    ----------
+    setting : Setting
+    predicted, error : arrays (3, T)
+        Minority accuracy of ERM, reweighting and logit shifting by P12, and its standard error.
+    simulated : array (S, 3, t)
+        Of S draws, at fewer times.
+    orthogonal : array (3, T)
+        By P5: weights of d/n → ∞, accuracy at this d/n.
+    limit : float
+        Of the max margin by P9; nan where there is none.
+
+    Examples
+    --------
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> data.panels[0].simulated.shape[:2]
+    (2, 3)
+    """
+
+    setting: Setting
+    predicted: Array
+    error: Array
+    simulated: Array
+    orthogonal: Array
+    limit: float
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """What the figure shows.
+
+    Attributes
+    ----------
+    times, simulated_times : arrays (T,) and (t,)
+        t = learning rate × steps.
+    panels : list of Panel
+        One for each of `ASPECTS`.
+
+    Examples
+    --------
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> list(data.table())
+    ['d/n', 'objective', 'source', 't', 'minority', 'standard_error']
+    """
+
+    times: Array
+    simulated_times: Array
+    panels: list[Panel]
+
+    def table(self) -> Table:
+        """The figure's data in long form.
+
+        ``source`` is proportional limit, simulation, orthogonal limit or max margin (no t).
+
+        Examples
+        --------
+        >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+        >>> sorted(set(data.table()["source"]))
+        ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
+        """
+        names = ("d/n", "objective", "source", "t", "minority", "standard_error")
+        rows = list(self._rows())
+        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        def text(value: float) -> str:
+            return "" if math.isnan(value) else f"{value:.10g}"
+
+        for k, panel in enumerate(self.panels):
+            aspect = f"{ASPECTS[k]:g}"
+            mean, error = _summary(panel.simulated)
+            for o, name in enumerate(_NAMES):
+                for t, y, e in zip(self.times, panel.predicted[o], panel.error[o], strict=True):
+                    yield aspect, name, "proportional limit", text(t), text(y), text(e)
+                for t, y in zip(self.times, panel.orthogonal[o], strict=True):
+                    yield aspect, name, "orthogonal limit", text(t), text(y), ""
+                for t, y, e in zip(self.simulated_times, mean[o], error[o], strict=True):
+                    yield aspect, name, "simulation", text(t), text(y), text(e)
+            yield aspect, "", "max margin", "", text(panel.limit), ""
+
+
+def _summary(simulated: Array) -> tuple[Array, Array]:
+    """Mean and standard error over the draws."""
+    count = len(simulated)
+    spread = simulated.std(axis=0, ddof=1) if count > 1 else np.full(simulated.shape[1:], np.nan)
+    return simulated.mean(axis=0), spread / math.sqrt(count)
+
+
+def compute(
+    setting: Setting,
+    seed: int = 0,
+    latest: float = 1e12,
+    *,
+    replicates: int = 12,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Dynamics:
+    """P12, simulation, and both limits, for three methods at four d/n.
+
+    Parameters
+    ----------
+    setting : Setting
+        Its κ is kept; its d is not.
+    seed : int
+    latest : float
+        The last time t = learning rate × steps, in (0.01, 1e16].
+    replicates : int
+        Draws at each d/n, ≥ 1.
+    workers : int, optional
+        Threads; all cores by default.
+    progress : callable
+        Called with (done, total, label).
+
+    Raises
+    ------
+    SettingError
+        There are no draws, or no example-specific features.
+
+    Examples
+    --------
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> [panel.setting.d for panel in data.panels]
+    [25, 90, 500, 5000]
+    """
+    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
+        raise SettingError("replicates", replicates, "an integer ≥ 1")
+    if setting.kappa == 0:
+        raise SettingError("sigma", setting.sigma, "> 0, with d > 0", "κ is what the panels share.")
+    decades = np.log10(latest) + 2
+    times = np.logspace(-2, np.log10(latest), 1 + _A_DECADE * math.ceil(decades))
+    few = np.logspace(-2, np.log10(latest), _SIMULATED)
+    settings = [_with_aspect(setting, aspect) for aspect in ASPECTS]
+    total, done = len(settings) * (replicates + len(ONE_LIMIT)), 0
+    panels = []
+    for k, where in enumerate(settings):
+        objectives = [make(where) for make in ONE_LIMIT.values()]
+        found, label = [], f"d/n = {ASPECTS[k]:g}"
+        streams = [stream(seed, k, index) for index in range(replicates)]
+        for result in replicate(partial(_simulate, where, few), streams, workers):
+            found.append(result)
+            done += 1
+            progress(done, total, label)
+        predicted = []
+        for objective in objectives:
+            predicted.append(proportional.flow(where, objective, times, seed=seed, sets=4))
+            done += 1
+            progress(done, total, label)
+        try:
+            limit = float(proportional.max_margin(where).accuracy(where).minority)
+        except NotSeparableError:
+            limit = math.nan
+
+        def minority(run: Trajectory, where: Setting = where) -> Array:
+            return run.accuracy(where).minority
+
+        panels.append(
+            Panel(
+                setting=where,
+                predicted=np.stack([minority(run) for run in predicted]),
+                error=np.stack([run.standard_error(minority) for run in predicted]),
+                simulated=np.stack(found),
+                orthogonal=np.stack(
+                    [minority(orthogonal.flow(where, each, times)) for each in objectives]
+                ),
+                limit=limit,
+            )
+        )
+    return Dynamics(times, few, panels)
+
+
+def _simulate(setting: Setting, times: Array, seed: np.random.SeedSequence) -> Array:
+    """The minority's test accuracy (methods, t) of one draw."""
+    objectives = [make(setting) for make in ONE_LIMIT.values()]
+    runs = gradient_flow(draw_sample(setting, seed), objectives, times)
+    return np.stack([run.accuracy(setting).minority for run in runs])
+
+
+def _with_aspect(setting: Setting, aspect: float) -> Setting:
+    d = max(1, round(aspect * setting.n))
+    return replace(setting, d=d, sigma=math.sqrt(setting.kappa * setting.n / d))
+
+
+def draw(data: Dynamics) -> Figure:
+    """Draw the four panels.
+
+    Examples
+    --------
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> len(draw(data).axes)
+    4
+    """
+    with style():
+        figure = new_figure(PAGE_WIDTH, 4.8)
+        grid = figure.subplots(2, 2, sharex=True, sharey=True)
+        for axes, panel, aspect in zip(grid.flat, data.panels, ASPECTS, strict=True):
+            _draw_panel(axes, data, panel)
+            axes.set_title(f"$d/n$ = {aspect:g}: {_ends(panel)}")
+        for axes in grid[1]:
+            axes.set_xlabel("time $t$ = learning rate × steps")
+        for axes in grid[:, 0]:
+            axes.set_ylabel("minority, test accuracy")
+        figure.legend(handles=_handles(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _handles() -> list[Artist]:
+    return [
+        *(Line2D([], [], color=colour(name), label=name) for name in _NAMES),
+        Line2D([], [], color="black", marker="o", markersize=4, linestyle="", label="max margin"),
+        Line2D([], [], color="0.3", label="predicted at this $d/n$"),
+        Line2D([], [], color="0.3", linestyle=_DASHED, label="weights of $d/n → ∞$"),
+        Line2D([], [], color="0.3", marker="o", markersize=2.5, linestyle="", label="simulation"),
+    ]
+
+
+def _ends(panel: Panel) -> str:
+    """What the many-features limit is worth here."""
+    gap = float(np.abs(panel.orthogonal - panel.predicted).max())
+    return f"many-features limit off by up to {gap:.2f}"
+
+
+def _draw_panel(axes: Axes, data: Dynamics, panel: Panel) -> None:
+    mean, error = _summary(panel.simulated)
+    for o, name in enumerate(_NAMES):
+        axes.plot(data.times, panel.predicted[o], color=colour(name), zorder=2)
+        axes.plot(
+            data.times,
+            panel.orthogonal[o],
+            color=colour(name),
+            linestyle=_DASHED,
+            linewidth=1.0,
+            zorder=1,
+        )
+        axes.errorbar(
+            data.simulated_times,
+            mean[o],
+            2 * error[o],
+            color=colour(name),
+            marker="o",
+            markersize=2.5,
+            linestyle="",
+            elinewidth=0.8,
+            zorder=3,
+        )
+    beyond = 30 * data.times[-1]
+    axes.plot(beyond, panel.limit, color="black", marker="o", markersize=4, clip_on=False)
+    axes.set(xscale="log", xlim=(data.times[0] / 2, 2 * beyond), ylim=(-0.03, 1.03))
+    first, last = np.log10(data.times[[0, -1]])
+    ticks = 10.0 ** np.arange(np.ceil(first), last + 0.5, 2)
+    axes.set_xticks(
+        [*ticks, beyond], [*(f"$10^{{{np.log10(t):.0f}}}$" for t in ticks), "$\\infty$"]
+    )
+    axes.minorticks_off()
