@@ -18,6 +18,7 @@ NAMES = (
     "influence",
     "sweep",
     "pipeline",
+    "mean_field",
     "scaling",
 )
 

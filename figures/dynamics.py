@@ -40,6 +40,7 @@ _NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (1.5, 1.5))
 _A_DECADE = 4
 _SIMULATED = 15
+_SETS = 4
 
 ALT_TEXT = (
     "Four panels, d/n = 0.5, 1.8, 10 and 100: test accuracy of the minority over time until 10¹². "
@@ -80,7 +81,7 @@ class Panel:
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
     >>> data.panels[0].simulated.shape[:2]
     (2, 3)
     """
@@ -106,7 +107,7 @@ class Dynamics:
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
     >>> list(data.table())
     ['d/n', 'objective', 'source', 't', 'minority', 'standard_error']
     """
@@ -122,7 +123,7 @@ class Dynamics:
 
         Examples
         --------
-        >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+        >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
         >>> sorted(set(data.table()["source"]))
         ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
         """
@@ -160,6 +161,7 @@ def compute(
     latest: float = 1e12,
     *,
     replicates: int = 12,
+    sites: int = 1024,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Dynamics:
@@ -174,6 +176,8 @@ def compute(
         The last time t = learning rate × steps, in (0.01, 1e16].
     replicates : int
         Draws at each d/n, ≥ 1.
+    sites : int
+        Of `proportional.flow`.
     workers : int, optional
         Threads; all cores by default.
     progress : callable
@@ -186,7 +190,7 @@ def compute(
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
     >>> [panel.setting.d for panel in data.panels]
     [25, 90, 500, 5000]
     """
@@ -210,7 +214,8 @@ def compute(
             progress(done, total, label)
         predicted = []
         for objective in objectives:
-            predicted.append(proportional.flow(where, objective, times, seed=seed, sets=4))
+            run = proportional.flow(where, objective, times, seed=seed, sets=_SETS, sites=sites)
+            predicted.append(run)
             done += 1
             progress(done, total, label)
         try:
@@ -253,7 +258,7 @@ def draw(data: Dynamics) -> Figure:
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
     >>> len(draw(data).axes)
     4
     """

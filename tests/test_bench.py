@@ -14,6 +14,7 @@ from pitfalls.benchmarks import (
     flow,
     harness,
     margin,
+    mean_field,
     peers,
     pipeline,
     scaling,
@@ -38,6 +39,10 @@ def small(monkeypatch):
     monkeypatch.setattr(margin, "FIGURE_1", SMALL)
     monkeypatch.setattr(pipeline, "FIGURE_1", SMALL)
     monkeypatch.setattr(pipeline, "SETTINGS", (replace(SMALL, sigma=0.0), SMALL))
+    monkeypatch.setattr(mean_field, "FIGURE_1", SMALL)
+    monkeypatch.setattr(mean_field, "LATEST", (1.0, 10.0))
+    monkeypatch.setattr(mean_field, "SITES", 16)
+    monkeypatch.setattr(mean_field, "DRAWS", 3)
     monkeypatch.setattr(descent, "STEPS", 30)
     monkeypatch.setattr(pipeline, "STEPS", 30)
     monkeypatch.setattr(margin, "WIDE", (100,))

@@ -1,0 +1,173 @@
+"""Training over time: the study that compares P12 with simulation, and its figure."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from pitfalls import figures
+from pitfalls.figures import dynamics as figure
+from pitfalls.figures import style
+from pitfalls.sims import draw, gradient_flow, stream
+from pitfalls.studies import dynamics as study
+from pitfalls.studies.dynamics import CASES, QUICK_SIZES, TIMES, dynamics, quantities
+from pitfalls.theory import (
+    NotSeparableError,
+    Objective,
+    Setting,
+    SettingError,
+    orthogonal,
+    proportional,
+)
+
+SMALL = Setting.figure_1(n=60, d=108)
+
+
+@pytest.fixture(scope="module")
+def table():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "_SITES", 256)
+        patch.setattr(study, "TIMES", TIMES[:7])
+        return study.dynamics(quick=True, cases=CASES[:1], seed=1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return figure.compute(SMALL, seed=2, latest=1e4, replicates=3, sites=16)
+
+
+def test_there_are_enough_settings_of_all_kinds():
+    assert len(CASES) >= 15
+    assert len(TIMES) == 8
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert any(case.label_noise for case in CASES)
+    assert any(case.core_noise == case.label_noise == 0 for case in CASES)
+    for case in CASES:
+        setting = case.at(1000)
+        assert setting.delta > 1.2 * proportional.separability_threshold(setting)
+
+
+def test_simulation_tends_to_the_prediction(table):
+    assert table.holds
+    assert table.sizes == QUICK_SIZES
+    scores = table.scores()
+    assert np.isfinite(scores).all()
+    assert len(scores) > 70
+    # Points of one setting go together: this is no more than that none is far.
+    assert np.abs(scores).max() < 4
+    assert sum(table.scores(q).size for q in ("score", "core", "spurious", "memory")) == len(scores)
+    assert table.curvature("core").size == 3 * 7
+
+
+def test_a_point_is_what_it_says(table):
+    point = next(
+        p
+        for p in table.points
+        if (p.objective, p.quantity, p.time) == ("logit-shifting", "memory", 20.0)
+    )
+    setting = CASES[0].at(QUICK_SIZES[-1])
+    objective = Objective.logit_shifting(setting)
+    predicted = proportional.flow(setting, objective, [20.0], seed=1, sites=256)
+    assert point.statement.prediction == pytest.approx(predicted.memory[0], abs=2e-3)
+    small = CASES[0].at(QUICK_SIZES[0])
+    runs = [
+        gradient_flow(draw(small, stream(1, 0, i)), Objective.logit_shifting(small), [20.0])
+        for i in range(table.draws[0])
+    ]
+    mean = np.mean([run.memory[0] for run in runs])
+    assert point.fit.means[0].mean == pytest.approx(mean, rel=1e-6)
+    own = predicted.standard_error(lambda run: run.memory)[0]
+    assert point.statement.standard_error >= point.fit.limit.standard_error
+    assert point.statement.standard_error < point.fit.limit.standard_error + 2 * own + 1e-4
+
+
+def test_the_score_is_the_probit_of_the_accuracy():
+    from scipy.special import ndtr
+
+    run = orthogonal.flow(SMALL, Objective.erm(), [1.0, 20.0])
+    score, core, spurious, memory = quantities(run, SMALL)
+    np.testing.assert_allclose(ndtr(score), run.accuracy(SMALL).minority, rtol=1e-12)
+    np.testing.assert_array_equal(np.stack((core, spurious, memory), axis=1), run.coordinates)
+
+
+def test_the_table_is_plain_json(table):
+    content = json.loads(json.dumps(table.as_json(), allow_nan=False))
+    assert content["schema"] == 1
+    assert content["holds"] is True
+    assert len(content["points"]) == len(table.points)
+    assert {"setting", "objective", "quantity", "time", "prediction", "z"} <= set(
+        content["points"][0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "options"), [("replicates", {"replicates": 1}), ("workers", {"workers": 0})]
+)
+def test_what_cannot_be_compared_is_refused(field, options):
+    with pytest.raises(SettingError) as caught:
+        dynamics(quick=True, **options)
+    assert caught.value.field == field
+
+
+def test_panels_share_the_memory_per_example(data):
+    assert [panel.setting.delta for panel in data.panels] == [0.5, 1.8, 10, 100]
+    for panel in data.panels:
+        assert panel.setting.kappa == pytest.approx(SMALL.kappa)
+        assert panel.predicted.shape == panel.error.shape == (3, len(data.times))
+        assert panel.simulated.shape == (3, 3, len(data.simulated_times))
+
+
+def test_the_figure_holds_what_the_library_computes(data):
+    panel = data.panels[1]
+    objective = Objective.reweighting(panel.setting)
+    run = proportional.flow(panel.setting, objective, data.times, seed=2, sets=4, sites=16)
+    np.testing.assert_array_equal(panel.predicted[1], run.accuracy(panel.setting).minority)
+    flow = orthogonal.flow(panel.setting, objective, data.times)
+    np.testing.assert_array_equal(panel.orthogonal[1], flow.accuracy(panel.setting).minority)
+    one = gradient_flow(draw(panel.setting, stream(2, 1, 0)), objective, data.simulated_times)
+    np.testing.assert_allclose(
+        panel.simulated[0, 1], one.accuracy(panel.setting).minority, atol=1e-6
+    )
+    limit = proportional.max_margin(panel.setting).accuracy(panel.setting).minority
+    assert panel.limit == limit
+
+
+def test_the_figure_is_drawn_and_written(data, tmp_path):
+    drawn = figure.draw(data)
+    assert len(drawn.axes) == 4
+    for axes in drawn.axes:
+        assert "$d/n$" in axes.get_title(loc="left")
+        colours = [line.get_color() for line in axes.get_lines()]
+        for name in ("ERM", "reweighting", "logit shifting"):
+            assert style.colour(name) in colours
+    drawn.canvas.draw()
+    boxes = [axes.get_tightbbox() for axes in drawn.axes]
+    for k, box in enumerate(boxes):
+        assert drawn.bbox.x0 <= box.x0 < box.x1 <= drawn.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+    paths = style.save(drawn, data.table(), tmp_path, "dynamics")
+    rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
+    few = len(data.simulated_times)
+    assert len(rows) == 4 * (3 * (2 * len(data.times) + few) + 1)
+
+
+def test_panels_without_a_limit_have_none(monkeypatch):
+    def never(setting):
+        raise NotSeparableError("no", evidence=0.0)
+
+    monkeypatch.setattr(figure.proportional, "max_margin", never)
+    data = figure.compute(SMALL, latest=1.0, replicates=1, sites=2)
+    assert all(math.isnan(panel.limit) for panel in data.panels)
+    assert figure.draw(data).axes
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"), [("sigma", {"sigma": 0.0}), ("replicates", {"replicates": 0})]
+)
+def test_what_cannot_be_drawn_is_refused(field, changes, tmp_path):
+    options = {"replicates": changes.pop("replicates", 2)}
+    with pytest.raises(SettingError) as caught:
+        figures.make("dynamics", tmp_path, changes, latest=1.0, **options)
+    assert caught.value.field == field
+    assert list(tmp_path.iterdir()) == []
