@@ -81,7 +81,7 @@ class Panel:
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
     >>> data.panels[0].simulated.shape[:2]
     (2, 3)
     """
@@ -107,7 +107,7 @@ class Dynamics:
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
     >>> list(data.table())
     ['d/n', 'objective', 'source', 't', 'minority', 'standard_error']
     """
@@ -123,7 +123,7 @@ class Dynamics:
 
         Examples
         --------
-        >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
+        >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
         >>> sorted(set(data.table()["source"]))
         ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
         """
@@ -190,7 +190,7 @@ def compute(
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
     >>> [panel.setting.d for panel in data.panels]
     [25, 90, 500, 5000]
     """
@@ -258,7 +258,7 @@ def draw(data: Dynamics) -> Figure:
 
     Examples
     --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=10.0, replicates=2, sites=16)
+    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
     >>> len(draw(data).axes)
     4
     """

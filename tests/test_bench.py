@@ -86,7 +86,7 @@ def test_a_part_of_the_work_is_scaled_to_the_whole():
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name == "scaling" else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name in ("mean_field", "scaling") else [])
         for name in benchmarks.NAMES
     ],
 )

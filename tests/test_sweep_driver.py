@@ -109,6 +109,7 @@ def test_a_worker_that_dies_is_replaced(uninterrupted, tmp_path):
     assert table(tmp_path / "a.db", tmp_path) == expected
 
 
+@pytest.mark.slow
 def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
     document, pools_made = sweeps.parse(TEXT), []
     init, wait = pools._Processes.__init__, pools.connection.wait
