@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -47,7 +48,8 @@ class Trained(NamedTuple):
 
 def _torch(dtype: Any) -> Trained:
     """The figure as one writes it in PyTorch, on explicit features."""
-    return _trained(*(peers.data_of(each, seed=1, dtype=dtype) for each in SETTINGS), dtype)
+    clean, data = (peers.data_of(each, seed=1, dtype=dtype) for each in SETTINGS)
+    return _trained(clean, data, dtype)
 
 
 def _trained(clean: peers.Data, data: peers.Data, dtype: Any) -> Trained:
@@ -71,7 +73,7 @@ def _explicit(data: peers.Data) -> Sample:
 def _difference(dtype: Any) -> float:
     """Largest difference of a test accuracy from ours on the same features, starts and logits."""
     data = [peers.data_of(each, seed=1) for each in SETTINGS]
-    theirs = _trained(*(each.cast(dtype) for each in data), dtype)
+    theirs = _trained(data[0].cast(dtype), data[1].cast(dtype), dtype)
     starts = _starts(np.float64)
     first = starts[:, 1] - starts[:, 0]
     clean, sample = (_explicit(each) for each in data)
@@ -84,7 +86,7 @@ def _difference(dtype: Any) -> float:
         run = gradient_descent(one, objective, RATES[k], STEPS, first[k + 2], record=[STEPS])
         ours = run.accuracy(settings[k])
         w = theirs.weights[k].astype(float)
-        other = replace(run, core=w[:1], spurious=w[1:2], memory=np.linalg.norm(w[2:])[None])
+        other = replace(run, core=w[:1], spurious=w[1:2], memory=np.array([np.linalg.norm(w[2:])]))
         found = other.accuracy(settings[k])
         gaps = (ours.majority - found.majority, ours.minority - found.minority)
         largest = max(largest, *(float(np.abs(gap[0])) for gap in gaps))
@@ -109,7 +111,7 @@ def measure(rounds: int, progress: Update) -> Report:
     theirs = {"PyTorch, float32": np.float32, "PyTorch, float64": np.float64}
     if not peers.available("torch"):
         theirs = {}
-    programs += [Program(name, lambda dtype=dtype: _torch(dtype)) for name, dtype in theirs.items()]
+    programs += [Program(name, partial(_torch, dtype)) for name, dtype in theirs.items()]
     rows = alternate(
         programs, rounds, progress, {name: _difference(dtype) for name, dtype in theirs.items()}
     )

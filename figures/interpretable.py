@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..sims import replicate, stream
+from ..sims.record import observed_groups
 from ..sims.xrm import STEPS
 from ..studies.arguments import Progress, silent
 from ..studies.figure_1 import COLUMNS, RATES, Pipeline, figure_1_setting, pipeline
@@ -166,7 +167,9 @@ class Interpretable:
                 yield "predicted", column, f"{group}, test", "", *_written([self.predicted[c, g]])
             sample, run = self.example.samples[c], self.example.runs[c]
             raw = sample.plane * sample.labels[:, None]
-            for point, label, member in zip(raw, sample.labels, sample.groups, strict=True):
+            for point, label, member in zip(
+                raw, sample.labels, observed_groups(sample), strict=True
+            ):
                 of = f"label {label:+.0f}, {'majority' if member == MAJORITY else 'minority'}"
                 yield "point", column, of, *(f"{x:.10g}" for x in point), "", ""
             for k, weight in enumerate(run.coordinates[-1]):
@@ -295,14 +298,13 @@ def draw(data: Interpretable) -> Figure:
 
 
 def _handles(draws: int) -> list[Artist]:
-    of = {"color": _GREY}
     return [
         Line2D([], [], color=colour("ERM"), label="minority (ERM), test"),
         Line2D([], [], color=colour("ERM"), linestyle=_DASHED, label="train"),
         Line2D([], [], color=colour("MAT"), label="minority (MAT), test"),
         Line2D([], [], color=colour("MAT"), linestyle=_DASHED, label="train"),
-        Line2D([], [], **of, label="majority, test"),
-        Line2D([], [], **of, linestyle=_DASHED, label="train"),
+        Line2D([], [], color=_GREY, label="majority, test"),
+        Line2D([], [], color=_GREY, linestyle=_DASHED, label="train"),
         Patch(color="0.8", linewidth=0, label=f"90 % of {draws} draws"),
         Line2D([], [], **_PAPER, label=f"{STEPS:,} steps"),
         Line2D([], [], color="black", marker="o", markersize=3, label="max margin"),
@@ -343,7 +345,9 @@ def _draw_regions(axes: Axes, data: Interpretable, column: int) -> None:
     for group, marker, size in ((MAJORITY, ".", 5), (MINORITY, "^", 9)):
         for label in (-1, 1):
             some = raw[(sample.groups == group) & (sample.labels == label)]
-            axes.scatter(*some.T, s=size, marker=marker, color=_DARK[label], linewidths=0)
+            axes.scatter(
+                some[:, 0], some[:, 1], s=size, marker=marker, color=_DARK[label], linewidths=0
+            )
     axes.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]))
     alone = "core" if w_y > data.setting.gamma * w_a else "spurious"
     axes.set_title(f"leans on the {alone} feature")

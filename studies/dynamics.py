@@ -278,7 +278,7 @@ def _compare(
             for t, time in enumerate(TIMES):
                 if quantity == "score" and abs(predicted[q, t]) > _LARGEST_SCORE:
                     continue
-                fit = extrapolate([values[:, o, q, t] for values in found], sizes)
+                fit = extrapolate([values[:, o, q, t].tolist() for values in found], sizes)
                 error = float(np.hypot(fit.limit.standard_error, own[q, t]))
                 statement = statistical(
                     f"{case.name}.{name}.{quantity}.{time:g}",

@@ -473,7 +473,7 @@ def _trajectory(problem: _Problem, sites: _Sites, times: Array, states: list[_St
         inside = sites.share * (sites.groups == group)
         if not inside.any():
             return np.ones(len(times))
-        return np.minimum((margins > 0) @ inside / inside.sum(), 1.0)
+        return np.asarray(np.minimum((margins > 0) @ inside / inside.sum(), 1.0))
 
     return Trajectory(
         times=times,
@@ -578,10 +578,7 @@ def _advance(sites: _Sites, nodes: list[_Node], pace: Callable[[float, Array], f
     implicit, plane_base = own, base.plane
     if k == 4:
         implicit, *differences = (12 / 25, *_BACKWARD)
-        plane_base = sum(
-            weight * node.state.plane
-            for weight, node in zip(differences, reversed(nodes), strict=True)
-        )
+        plane_base = np.tensordot(differences, [node.state.plane for node in reversed(nodes)], 1)
     plane = state.plane
     for correction in range(_CORRECTIONS):
         field = sites.field(state.memory, keep=correction == _CORRECTIONS - 1)
