@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..sims import draw as draw_sample
 from ..sims import gradient_flow, replicate, stream
-from ..studies.arguments import Progress, silent
+from ..studies.arguments import Progress, check_run, silent
 from ..studies.train import ONE_LIMIT
 from ..theory import (
     NotSeparableError,
@@ -194,8 +194,7 @@ def compute(
     >>> [panel.setting.d for panel in data.panels]
     [25, 90, 500, 5000]
     """
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
-        raise SettingError("replicates", replicates, "an integer ≥ 1")
+    check_run(seed, replicates, workers, least=1)
     if setting.kappa == 0:
         raise SettingError("sigma", setting.sigma, "> 0, with d > 0", "κ is what the panels share.")
     decades = np.log10(latest) + 2

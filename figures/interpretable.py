@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from ..sims import replicate, stream
 from ..sims.record import observed_groups
 from ..sims.xrm import STEPS
-from ..studies.arguments import Progress, silent
+from ..studies.arguments import Progress, check_run, silent
 from ..studies.figure_1 import COLUMNS, RATES, Pipeline, figure_1_setting, pipeline
 from ..theory import (
     MAJORITY,
@@ -223,8 +223,7 @@ def compute(
     >>> data.train[..., -1].min()                    # everything is right on the training set
     np.float64(1.0)
     """
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
-        raise SettingError("replicates", replicates, "an integer ≥ 1")
+    check_run(seed, replicates, workers, least=1)
     if setting.kappa == 0:
         raise SettingError(
             "sigma", setting.sigma, "> 0, with d > 0", "The first column is the one without memory."
