@@ -25,13 +25,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lapack
 
 from ..theory import Objective, Solution, Trajectory
+from ..theory.memory import require
 from .blas import mirrored
 from .descent import gradient_descent
 from .exchange import regular_factor
 from .flow import gradient_flow
 from .gram import DenseGram, Gram
 from .max_margin import CERTIFIED, max_margin
-from .memory import require
 from .sample import Sample
 from .stepping import integrate
 from .threads import alone, cores, modest_blas, one_blas_thread

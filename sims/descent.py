@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory import MAJORITY, GroupAccuracy, Objective, SettingError, Trajectory
+from ..theory import MAJORITY, GroupAccuracy, Objective, Trajectory
+from ..theory.arguments import Record, checked_rate, checked_record
+from ..theory.memory import require
 from . import kernels
 from .gram import DenseGram, Gram
 from .half import Half, Problem, state_of
-from .memory import require
 from .record import as_list, observed_groups
 from .sample import Sample
 
-__all__ = ["checked_rate", "checked_steps", "gradient_descent"]
+__all__ = ["gradient_descent"]
 
 Array: TypeAlias = NDArray[np.float64]
-Record: TypeAlias = ArrayLike | Literal["log"]
 Steps: TypeAlias = NDArray[np.int64]
 
 _OPERATIONS_A_CALL = 2e9
-_A_DECADE = 32
 
 
 @overload
@@ -114,7 +113,7 @@ def gradient_descent(
     """
     objectives = as_list(objective)
     rate = checked_rate(learning_rate)
-    recorded = _checked_record(steps, record)
+    recorded = checked_record(steps, record)
     resolved = [each.resolve(sample.groups, sample.n) for each in objectives]
     weight, shift, scale = (np.stack(x) for x in zip(*resolved, strict=True))
     kept = len(recorded) if examples else 0
@@ -199,68 +198,3 @@ def _descend_plainly(
         for step in range(int(recorded[-1]) + 1):
             push[0] = gram.memory_product(dual[0])
             kernels.advance(state, square, rows.get(step, -1), *kept)
-
-
-def checked_rate(learning_rate: float) -> float:
-    """A learning rate that is one.
-
-    Raises
-    ------
-    SettingError
-        It is not a finite number > 0.
-
-    Examples
-    --------
-    >>> checked_rate(1)
-    1.0
-    """
-    try:
-        rate = float(learning_rate)
-    except (TypeError, ValueError):
-        rate = np.nan
-    if not 0 < rate < np.inf:
-        raise SettingError("learning_rate", learning_rate, "a finite number > 0")
-    return rate
-
-
-def checked_steps(steps: int) -> int:
-    """A number of steps that is one.
-
-    Raises
-    ------
-    SettingError
-        It is not an integer ≥ 0.
-
-    Examples
-    --------
-    >>> checked_steps(3)
-    3
-    """
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise SettingError("steps", steps, "an integer ≥ 0")
-    return int(steps)
-
-
-def _checked_record(steps: int, record: Record | None) -> Steps:
-    """The step numbers to record."""
-    steps = checked_steps(steps)
-    if record is None:
-        require(64.0 * steps, f"a record of all {steps} steps", "give record='log'")
-        return np.arange(steps + 1)
-    if isinstance(record, str) and record == "log":
-        count = 2 + int(_A_DECADE * np.log10(max(steps, 1)))
-        spaced = np.geomspace(1, max(steps, 1), count).round().astype(np.int64)
-        return np.unique(np.concatenate(([0, steps], spaced[spaced <= steps])))
-    try:
-        array = np.asarray(record)
-    except ValueError:
-        array = np.zeros((0, 0))
-    legal = array.ndim == 1 and array.size > 0 and np.issubdtype(array.dtype, np.integer)
-    if not legal or array[0] < 0 or array[-1] > steps or (np.diff(array) <= 0).any():
-        raise SettingError(
-            "record",
-            record,
-            f"'log', or strictly increasing step numbers in 0 … {steps}",
-            "Each means 'after that many updates'.",
-        )
-    return array.astype(np.int64)

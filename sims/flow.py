@@ -17,11 +17,12 @@ from ..theory import (
     SettingError,
     Trajectory,
 )
+from ..theory.arguments import checked_times
+from ..theory.memory import require
 from . import kernels
 from .gram import DenseGram, DiagonalPlusPlane
 from .half import Half, Problem
 from .max_margin import is_regular, max_margin
-from .memory import require
 from .record import as_list, trajectory
 from .sample import Sample, Start
 from .stepping import integrate
@@ -31,7 +32,6 @@ __all__ = ["gradient_flow"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_LATEST = 1e16
 _MOST_PRODUCTS = 8000
 
 
@@ -105,15 +105,7 @@ def gradient_flow(
     >>> run.loss.round(3).tolist(), run.train.worst.tolist()
     ([0.099, 0.0], [1.0, 1.0])
     """
-    try:
-        grid = np.atleast_1d(np.asarray(times, dtype=float))
-    except (TypeError, ValueError):
-        grid = np.zeros((0, 0))
-    legal = grid.ndim == 1 and grid.size > 0 and ((grid >= 0) & (grid <= _LATEST)).all()
-    if not legal or (np.diff(grid) < 0).any():
-        raise SettingError(
-            "times", times, "increasing numbers in [0, 1e16]", "Time is learning rate × steps."
-        )
+    grid = checked_times(times)
     if not isinstance(tolerance, (int, float)) or not 1e-12 <= tolerance <= 1e-2:
         raise SettingError("tolerance", tolerance, "a number in [1e-12, 1e-2]")
     objectives = as_list(objective)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve, cholesky, qr
 
 from ..theory import PitfallsError
+from ..theory.memory import require
 from .gram import DiagonalPlusPlane, Features
-from .memory import require
 from .sample import Sample
 
 __all__ = ["Frame", "Solve", "frame_of"]

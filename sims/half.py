@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import SettingError
+from ..theory.memory import require
 from . import kernels
-from .memory import require
 from .threads import cores
 
 __all__ = ["Half", "Problem", "state_of"]

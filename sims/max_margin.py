@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
+from ..theory.memory import require
 from .blas import symmetric_times
 from .exchange import (
     exchange_blocks,
@@ -18,7 +19,6 @@ from .exchange import (
     soft_support,
 )
 from .gram import DiagonalPlusPlane, Gram
-from .memory import require
 from .sample import Sample
 from .threads import modest_blas
 

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError
 from scipy.special import expit, lambertw
 
-from ..theory import Objective, PitfallsError, SettingError, Trajectory
+from ..theory import Objective, PitfallsError, Trajectory
+from ..theory.arguments import checked_strengths
+from ..theory.memory import require
 from .frames import Frame, Solve, frame_of
 from .max_margin import CERTIFIED
-from .memory import require
 from .record import as_list, trajectory
 from .sample import Sample
 from .threads import modest_blas
@@ -23,7 +24,6 @@ __all__ = ["ridge_path"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_WEAKEST, _STRONGEST = 1e-100, 1e100
 _ROUNDING = 1e-14
 _CONVERGED = 1e-12
 _CLOSE = 1e-2
@@ -87,7 +87,7 @@ def ridge_path(
            [  2.59474 ,   0.990777,   5.287121],
            [ 67.390093,  22.834919, 143.377458]])
     """
-    grid = _checked(strengths)
+    grid = checked_strengths(strengths)
     objectives = as_list(objective)
     numbers = [each.resolve(sample.groups, sample.n) for each in objectives]
     require(
@@ -101,22 +101,6 @@ def ridge_path(
             _path(sample, frame, each, x, grid) for each, x in zip(objectives, numbers, strict=True)
         ]
     return paths[0] if isinstance(objective, Objective) else paths
-
-
-def _checked(strengths: ArrayLike) -> Array:
-    try:
-        grid = np.atleast_1d(np.array(strengths, dtype=float))
-    except (TypeError, ValueError):
-        grid = np.zeros((0, 0))
-    legal = grid.ndim == 1 and grid.size > 0
-    if not legal or not ((grid >= _WEAKEST) & (grid <= _STRONGEST)).all():
-        raise SettingError(
-            "strengths",
-            strengths,
-            f"numbers in [{_WEAKEST:g}, {_STRONGEST:g}]",
-            "The limit λ → 0 is max_margin, or a late gradient_flow on data not separable.",
-        )
-    return grid
 
 
 class _Loss(NamedTuple):

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.lapack import dlauum
 
 from ..theory import MAJORITY, MINORITY, Setting, SettingError
+from ..theory.memory import require
 from .blas import mirrored, square
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
-from .memory import require
 from .threads import cores, modest_blas
 
 __all__ = ["Sample", "Seed", "Start", "child_stream", "draw", "generator", "seed_sequence"]

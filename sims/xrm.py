@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
 from ..theory import MINORITY, Objective, SettingError
+from ..theory.arguments import checked_count, checked_rate
 from . import kernels
-from .descent import checked_rate, checked_steps
 from .gram import DenseGram
 from .half import Half
 from .sample import Sample, Seed, child_stream, generator, seed_sequence
@@ -100,7 +100,8 @@ def cross_risk(
     >>> bool(((predicted == sample.labels) == sample.groups).all())
     True
     """
-    rate, steps, stream = checked_rate(learning_rate), checked_steps(steps), seed_sequence(seed)
+    rate, steps = checked_rate(learning_rate), checked_count("steps", steps)
+    stream = seed_sequence(seed)
     rng = generator(stream, _TWINS)
     n = sample.n
     own = rng.integers(0, 2, n)

@@ -159,14 +159,14 @@ MUTATIONS = [
     ),
     Mutation(
         "P12",
-        "theory/mean_field.py",
-        "memory = self.sigma * (back",
-        "memory = 0.8 * self.sigma * (back",
+        "theory/mean_field/isometry.py",
+        "back = self._xi[",
+        "back = 0.8 * self._xi[",
         "test_mean_field.py::test_descent_is_p12_with_its_kernels",
     ),
     Mutation(
         "P12",
-        "theory/mean_field.py",
+        "theory/mean_field/sites.py",
         "memory[:-1] += self.root * push",
         "memory[:-1] += 1.01 * self.root * push",
         "test_mean_field.py::test_many_features_give_the_orthogonal_limit",

@@ -27,6 +27,8 @@ FROM_THEORY = {
     "Trajectory",
     "angle",
 }
+ARGUMENTS = {"pitfalls.theory.arguments", "pitfalls.theory.memory"}
+"""What is checked before the work, in theory and simulations alike: no formula is in there."""
 PUBLIC = {
     "pitfalls.theory": FROM_THEORY | {"group_accuracy", "orthogonal", "proportional", "theorem"},
     "pitfalls.theory.orthogonal": {
@@ -172,12 +174,13 @@ def against_the_arrows(source, package, part):
 
 
 def beyond_shared_types(source, package):
-    """What a source of sims takes from theory that is not a shared type or error."""
+    """What a source of sims takes from theory that is no shared type, error or check."""
     return [
         (module, name)
         for module, name in imports(source, package)
         if part_of(module, name) == "theory"
         and not (module == "pitfalls.theory" and name in FROM_THEORY)
+        and not (module in ARGUMENTS and name not in (None, "*"))
     ]
 
 
@@ -231,6 +234,7 @@ def test_an_import_along_the_arrows_is_legal(source, package, part):
         "from ..theory.dynamics import flow",
         "from ..theory.setting import Setting",
         "from ..theory import group_accuracy",
+        "from ..theory.arguments import *",
         "import pitfalls.theory.hinge",
         "from pitfalls import theory",
         "from .. import theory",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.sims import Sample, deletion, draw, gradient_flow, influence, max_margin, memory
+from pitfalls.sims import Sample, deletion, draw, gradient_flow, influence, max_margin
 from pitfalls.theory import (
     MAJORITY,
     MINORITY,
@@ -19,6 +19,7 @@ from pitfalls.theory import (
     ResourceError,
     Setting,
     SettingError,
+    memory,
     orthogonal,
 )
 from samples import array_samples, folded, four_methods, model_samples, objectives

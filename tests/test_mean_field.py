@@ -15,9 +15,14 @@ from pitfalls.theory import (
     Setting,
     SettingError,
     mean_field,
+    memory,
     orthogonal,
     proportional,
 )
+from pitfalls.theory.cells import cell_system
+from pitfalls.theory.mean_field import stepping
+from pitfalls.theory.mean_field.response import Response
+from pitfalls.theory.mean_field.sites import Sites
 from scipy.special import expit
 
 FIGURE_1 = Setting.figure_1()
@@ -202,7 +207,7 @@ def test_the_step_has_fourth_order(monkeypatch):
     expected = orthogonal.flow(many, Objective.erm(), times).coordinates
     errors = []
     for step in (0.24, 0.12):
-        monkeypatch.setattr(mean_field, "_STEP", step)
+        monkeypatch.setattr(stepping, "_STEP", step)
         found = mean_field.flow(many, Objective.erm(), times, sets=1, sites=2)
         errors.append(np.abs(found.coordinates - expected).max())
     assert errors[0] / errors[1] > 12
@@ -259,7 +264,7 @@ def test_data_that_cannot_be_separated_come_to_rest_at_the_minimiser():
 
 
 def test_data_that_never_come_to_rest_are_given_up(monkeypatch):
-    monkeypatch.setattr(mean_field, "_MOST_STEPS", 50)
+    monkeypatch.setattr(stepping, "_MOST_STEPS", 50)
     mixed = Setting(1000, 200, 0.8, 2.0, 0.5, 0.3, 0.3, label_noise=0.1)
     with pytest.raises(ResourceError, match="earlier times"):
         mean_field.flow(mixed, Objective.erm(), [1e12], sets=1, sites=16)
@@ -369,3 +374,121 @@ def test_one_set_has_no_standard_error():
     run = mean_field.flow(FIGURE_1, Objective.erm(), [1.0], sets=1, sites=16)
     with pytest.raises(PitfallsError, match="sets"):
         run.standard_error(coordinates)
+
+
+def left_of_pushes(setting, objective, rate, steps, pushed, seed, strength=0.0, directions=40):
+    """What a sample leaves of pushes after ``pushed`` steps, by the tangent of plain descent."""
+    rng = np.random.default_rng(seed)
+    sample = draw(setting, seed, "explicit")
+    z, n = sample.labels[:, None] * sample.features, sample.n
+    weight, shift, scale = objective.resolve(sample.groups, n)
+    w = np.zeros(z.shape[1])
+    push = rng.standard_normal((z.shape[1], directions))
+    push[:2] = 0
+    push /= np.linalg.norm(push, axis=0)
+    tangent = None
+    for step in range(steps):
+        if step == pushed:
+            tangent = push.copy()
+        argument = -scale * (z @ w) - shift
+        if tangent is not None:
+            slope = -weight * scale**2 * expit(argument) * expit(-argument)
+            tangent += rate * (z.T @ (slope[:, None] * (z @ tangent)) / n - strength * tangent)
+        w += rate * (z.T @ (weight * scale * expit(argument)) / n - strength * w)
+    return (tangent * push).sum(axis=0).mean()
+
+
+@pytest.mark.parametrize(("method", "strength"), [("ERM", 0.0), ("logit shifting", 0.2)])
+def test_the_response_is_what_a_sample_leaves_of_a_push(method, strength):
+    rate, steps, pushed = 0.25, 40, 8
+    means = []
+    for n in (150, 300):
+        smaller = replace(NOISY, n=n, d=round(NOISY.delta * n))
+        objective = METHODS[method](smaller)
+        left = [
+            left_of_pushes(smaller, objective, rate, steps, pushed, seed, strength)
+            for seed in range(24)
+        ]
+        means.append((np.mean(left), np.var(left, ddof=1) / len(left)))
+    (small, small_variance), (large, large_variance) = means
+    run = mean_field.descent(
+        NOISY,
+        METHODS[method](NOISY),
+        rate,
+        steps,
+        [pushed, steps],
+        strength=strength,
+        sets=2,
+        response=True,
+        examples=False,
+    )
+    z = (2 * large - small - run.response[1, 0]) / math.sqrt(4 * large_variance + small_variance)
+    assert abs(z) < 4
+    assert math.sqrt(4 * large_variance + small_variance) < 0.01
+    assert run.response[1, 0] < 0.95
+    np.testing.assert_array_equal(np.diag(run.response), 1)
+    assert run.response[0, 1] == 0
+
+
+def test_what_is_left_of_a_start_is_its_response():
+    """Two ways to A(t, 0): a random start's own direction, and the equations linearised."""
+    times = [0.0, 0.5, 5.0, 50.0]
+    options = {"initial": (0, 0, 1.0), "strength": 0.01, "sets": 2, "response": True}
+    flow = mean_field.flow(FIGURE_1, Objective.erm(), times, **options)
+    np.testing.assert_allclose(flow.response[:, 0], flow.correlation[:, 0], atol=4e-3)
+    rate = 0.05
+    record = [0, round(0.5 / rate), round(5 / rate)]
+    steps = mean_field.descent(FIGURE_1, Objective.erm(), rate, record[-1], record, **options)
+    np.testing.assert_allclose(steps.response[:, 0], steps.correlation[:, 0], atol=4e-3)
+    np.testing.assert_allclose(steps.response, flow.response[:3, :3], atol=4e-3)
+
+
+def test_the_response_of_constant_slopes_is_a_mean_over_marchenko_and_pastur():
+    system = cell_system(Setting(1000, 1000, 0.5, 1.0, 1.0), Objective.erm())
+    sites = Sites(system, 1.0, 0.0, 1024, (0,), fresh=48)
+    left, slope = Response(sites), -np.ones(2048)
+    left.to(0.0, slope)
+    left.push()
+    found = []
+    for time in (0.5, 1.0, 4.0):
+        left.to(time, slope)
+        found.append(left.remaining[0])
+    nodes = 4 * np.sin(np.linspace(0, np.pi / 2, 20_001)) ** 2
+    density = np.sqrt(nodes * (4 - nodes)) / (2 * np.pi * np.maximum(nodes, 1e-300))
+    expected = [np.trapezoid(np.exp(-nodes * time) * density, nodes) for time in (0.5, 1.0, 4.0)]
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_the_response_of_the_unseen_part_stays():
+    """Without decay 1 − 1/δ of a push stays for ever; with decay and δ → ∞ it is e^{−λ(t − t′)}."""
+    run = mean_field.flow(
+        FIGURE_1, Objective.erm(), [0.0, 1.0, 1e3, 1e9], sets=1, sites=256, response=True
+    )
+    assert (run.response[np.tril_indices(4)] > 1 - 1 / FIGURE_1.delta).all()
+    assert (np.diff(run.response, axis=0)[np.tril_indices(3)] < 0).all()
+    many = Setting(1000, 10**12, 0.9, 5.0, math.sqrt(0.45e-9))
+    decaying = mean_field.flow(
+        many, Objective.erm(), [1.0, 3.0, 20.0], strength=0.3, sets=1, sites=2, response=True
+    )
+    gap = np.array([1.0, 3.0, 20.0])
+    expected = np.tril(np.exp(-0.3 * (gap[:, None] - gap)))
+    np.testing.assert_allclose(decaying.response, expected, atol=1e-3)
+
+
+def test_what_only_the_limit_knows_can_be_left_out():
+    options = {"sets": 3, "sites": 64}
+    whole = mean_field.descent(FIGURE_1, Objective.erm(), 0.1, 50, "log", **options)
+    bare = mean_field.descent(FIGURE_1, Objective.erm(), 0.1, 50, "log", examples=False, **options)
+    np.testing.assert_array_equal(whole.coordinates, bare.coordinates)
+    np.testing.assert_array_equal(whole.train.minority, bare.train.minority)
+    assert bare.dual is bare.margins is bare.correlation is bare.response is None
+    assert bare.sets[0].dual is None
+    np.testing.assert_array_equal(whole.sets[1].margins, np.split(whole.margins, 3, axis=1)[1])
+
+
+def test_a_run_that_does_not_fit_is_refused_before_it_starts(monkeypatch):
+    monkeypatch.setattr(memory, "_available", lambda: 1e8)
+    with pytest.raises(ResourceError, match="examples=False"):
+        mean_field.descent(FIGURE_1, Objective.erm(), 0.02, 1000)
+    with pytest.raises(ResourceError, match="record='log'"):
+        mean_field.descent(FIGURE_1, Objective.erm(), 0.02, 10**9)

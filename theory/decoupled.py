@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from .arguments import checked_times
 from .cells import cell_system
-from .dynamics import checked_times
 from .errors import PitfallsError
 from .objective import Objective
 from .results import Trajectory

@@ -10,35 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
+from .arguments import checked_strength, checked_times
 from .cells import NODES, CellSystem, cell_system
-from .errors import PitfallsError, SettingError
+from .errors import PitfallsError
 from .objective import Objective
 from .results import Solution, Trajectory
 from .setting import Setting
 
-__all__ = ["Asymptote", "asymptote", "checked_times", "flow", "integrate"]
+__all__ = ["Asymptote", "asymptote", "flow", "integrate"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 _STATIONARY = 1e-9
 """A flow that would move less than this in a unit of log time has arrived."""
-
-
-def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
-    """Times as an increasing float array in [smallest, 1e16]; SettingError otherwise."""
-    try:
-        array = np.atleast_1d(np.asarray(times, dtype=float))
-        legal = array.ndim == 1 and array.size > 0
-    except (TypeError, ValueError):
-        array, legal = np.zeros(1), False
-    if not legal or not ((array >= smallest) & (array <= 1e16)).all() or (np.diff(array) < 0).any():
-        raise SettingError(
-            "times",
-            times,
-            f"increasing numbers in [{smallest:g}, 1e16]",
-            "Time is learning rate × steps.",
-        )
-    return array
 
 
 def flow(
@@ -85,10 +69,9 @@ def flow(
     array([0.      , 0.092836, 0.582628])
     """
     grid = checked_times(times)
-    if not (isinstance(strength, (int, float)) and 0 <= strength <= 1e100):
-        raise SettingError("strength", strength, "a number in [0, 1e100]", "0 is no weight decay.")
+    decay = checked_strength(strength)
     system = cell_system(setting, objective, nodes)
-    plane, own = integrate(system, grid, float(strength))
+    plane, own = integrate(system, grid, decay)
     margins = plane @ system.means.T + own
     dual = own / system.kappa if system.kappa > 0 else None
     return system.trajectory(grid, plane, dual, margins, objective.name)

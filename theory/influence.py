@@ -12,8 +12,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import checked_times
 from .cells import CellSystem, cell_system
-from .dynamics import checked_times, integrate
+from .dynamics import integrate
 from .errors import PitfallsError
 from .objective import Objective
 from .setting import MAJORITY, MINORITY, Setting

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
+from .arguments import checked_strengths
 from .cells import NODES, CellSystem, cell_system
 from .convex import minimise, solve_scaled
-from .errors import PitfallsError, SettingError
+from .errors import PitfallsError
 from .objective import Objective
 from .proximal import Proximal, proximal
 from .results import Trajectory
 from .setting import Setting
 
-__all__ = ["checked_strengths", "log_time", "ridge_path"]
+__all__ = ["log_time", "ridge_path"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_WEAKEST, _STRONGEST = 1e-100, 1e100
 _POLISHING = 2
 _CERTIFIED = 1e-10
 
@@ -86,29 +86,6 @@ def ridge_path(
         plane[k], dual[k], margins[k] = v, alpha, (logits - system.shift) / system.scale
     times = np.exp([log_time(1 / strength) for strength in grid])
     return system.trajectory(times, plane, dual, margins, objective.name, strengths=grid)
-
-
-def checked_strengths(strengths: ArrayLike) -> Array:
-    """Ridge strengths as a float array in [1e-100, 1e100]; SettingError otherwise.
-
-    Examples
-    --------
-    >>> checked_strengths(0.5)
-    array([0.5])
-    """
-    try:
-        grid = np.atleast_1d(np.array(strengths, dtype=float))
-    except (TypeError, ValueError):
-        grid = np.zeros((0, 0))
-    legal = grid.ndim == 1 and grid.size > 0
-    if not legal or not ((grid >= _WEAKEST) & (grid <= _STRONGEST)).all():
-        raise SettingError(
-            "strengths",
-            strengths,
-            f"numbers in [{_WEAKEST:g}, {_STRONGEST:g}]",
-            "The limit λ → 0 is max_margin; a late flow where the plane cannot be separated.",
-        )
-    return grid
 
 
 def log_time(ratio: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..theory import ResourceError
+from .errors import ResourceError
 
 __all__ = ["require"]
 

@@ -1,0 +1,165 @@
+"""Arguments that theory and simulations both take: times, strengths, learning rate, steps."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import SettingError
+from .memory import require
+
+__all__ = [
+    "LATEST",
+    "Record",
+    "checked_count",
+    "checked_rate",
+    "checked_record",
+    "checked_strength",
+    "checked_strengths",
+    "checked_times",
+]
+
+Array: TypeAlias = NDArray[np.float64]
+Steps: TypeAlias = NDArray[np.int64]
+Record: TypeAlias = ArrayLike | Literal["log"]
+
+LATEST = 1e16
+"""The last time a flow goes to."""
+
+_WEAKEST, _STRONGEST = 1e-100, 1e100
+_A_DECADE = 32
+
+
+def _list(values: Any, dtype: type | None, dimensions: int) -> Any:
+    """A non-empty one-dimensional array, of one number too if ``dimensions`` is 1."""
+    try:
+        array = np.array(values, dtype=dtype, ndmin=dimensions)
+    except (TypeError, ValueError):
+        return None
+    return array if array.ndim == 1 and array.size > 0 else None
+
+
+def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
+    """Times as an increasing float array in [smallest, 1e16]; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_times([1, 10])
+    array([ 1., 10.])
+    """
+    grid: Array | None = _list(times, float, 1)
+    if (
+        grid is None
+        or not ((grid >= smallest) & (grid <= LATEST)).all()
+        or (np.diff(grid) < 0).any()
+    ):
+        raise SettingError(
+            "times",
+            times,
+            f"increasing numbers in [{smallest:g}, 1e16]",
+            "Time is learning rate × steps.",
+        )
+    return grid
+
+
+def checked_strength(strength: float) -> float:
+    """A ridge strength λ ≥ 0 of a flow; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_strength(0)
+    0.0
+    """
+    if isinstance(strength, bool) or not isinstance(strength, (int, float, np.number)):
+        legal = False
+    else:
+        legal = bool(0 <= strength <= _STRONGEST)
+    if not legal:
+        raise SettingError("strength", strength, "a number in [0, 1e100]", "0 is no weight decay.")
+    return float(strength)
+
+
+def checked_strengths(strengths: ArrayLike) -> Array:
+    """Ridge strengths as a float array in [1e-100, 1e100]; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_strengths(0.5)
+    array([0.5])
+    """
+    grid: Array | None = _list(strengths, float, 1)
+    if grid is None or not ((grid >= _WEAKEST) & (grid <= _STRONGEST)).all():
+        raise SettingError(
+            "strengths",
+            strengths,
+            f"numbers in [{_WEAKEST:g}, {_STRONGEST:g}]",
+            "The limit λ → 0 is max_margin; a late flow where the data cannot be separated.",
+        )
+    return grid
+
+
+def checked_rate(learning_rate: float) -> float:
+    """A learning rate: a finite number > 0; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_rate(1)
+    1.0
+    """
+    try:
+        rate = float(learning_rate)
+    except (TypeError, ValueError):
+        rate = np.nan
+    if isinstance(learning_rate, bool) or not 0 < rate < np.inf:
+        raise SettingError("learning_rate", learning_rate, "a finite number > 0")
+    return rate
+
+
+def checked_count(field: str, value: int, least: int = 0) -> int:
+    """An integer from ``least`` on; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_count("steps", 3)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise SettingError(field, value, f"an integer ≥ {least}")
+    return int(value)
+
+
+def checked_record(steps: int, record: Record | None) -> Steps:
+    """The numbers of steps to record: all, "log" (some 32 a decade), or those given.
+
+    Raises
+    ------
+    SettingError
+        They are not strictly increasing integers in 0 … steps.
+    ResourceError
+        All would not fit in memory.
+
+    Examples
+    --------
+    >>> checked_record(3, None), checked_record(1000, "log").size
+    (array([0, 1, 2, 3]), 85)
+    """
+    steps = checked_count("steps", steps)
+    if record is None:
+        require(64.0 * steps, f"a record of all {steps} steps", "give record='log'")
+        return np.arange(steps + 1)
+    if isinstance(record, str) and record == "log":
+        count = 2 + int(_A_DECADE * np.log10(max(steps, 1)))
+        spaced = np.geomspace(1, max(steps, 1), count).round().astype(np.int64)
+        return np.unique(np.concatenate(([0, steps], spaced[spaced <= steps])))
+    array = _list(record, None, 0)
+    legal = array is not None and np.issubdtype(array.dtype, np.integer)
+    if not legal or array[0] < 0 or array[-1] > steps or (np.diff(array) <= 0).any():
+        raise SettingError(
+            "record",
+            record,
+            f"'log', or strictly increasing step numbers in 0 … {steps}",
+            "Each means 'after that many updates'.",
+        )
+    return np.asarray(array, dtype=np.int64)
