@@ -10,7 +10,7 @@ verify: $(VENV)/.main
 	$(BIN)/pitfalls figure trajectories --out out
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -143,7 +143,7 @@ def checked_record(steps: int, record: Record | None) -> Steps:
     Examples
     --------
     >>> checked_record(3, None), checked_record(1000, "log").size
-    (array([0, 1, 2, 3]), 85)
+    (array([0, 1, 2, 3]), 75)
     """
     steps = checked_count("steps", steps)
     if record is None:
