@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import draw, gradient_flow, replicate, stream
-from ..theory import Setting, Trajectory, proportional
+from ..theory import Setting, SettingError, Trajectory, proportional
 from .arguments import Progress, check_run, silent
 from .extrapolation import Extrapolation, extrapolate
 from .limit_design import Case
 from .statements import Measured, Statement, judge, statistical
 from .train import ONE_LIMIT
 
-__all__ = ["CASES", "SIZES", "TIMES", "Dynamics", "dynamics"]
+__all__ = ["CASES", "QUANTITIES", "SIZES", "TIMES", "Dynamics", "dynamics", "quantities"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
@@ -48,7 +49,7 @@ CASES = (
 )
 """d/n, κ, ρ, γ, feature noise and label noise."""
 
-_WORDS = {
+QUANTITIES = {
     "score": "the probit of the minority accuracy",
     "core": "w_y",
     "spurious": "w_a",
@@ -136,7 +137,17 @@ class Dynamics:
         >>> Dynamics(0, SIZES, (16, 8, 4), []).holds
         True
         """
-        return all(point.statement.holds for point in self.points)
+        return not self.failed()
+
+    def failed(self) -> list[str]:
+        """Names of the statements that do not hold.
+
+        Examples
+        --------
+        >>> Dynamics(0, SIZES, (16, 8, 4), []).failed()
+        []
+        """
+        return [point.statement.id for point in self.points if not point.statement.holds]
 
     def scores(self, quantity: str | None = None) -> Array:
         """z of all points, or of one quantity's.
@@ -198,9 +209,10 @@ def dynamics(
     seed: int = 0,
     replicates: int | None = None,
     quick: bool = False,
-    cases: Sequence[Case] = CASES,
+    settings: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    keep: Callable[[Dynamics], None] | None = None,
 ) -> Dynamics:
     """ERM, reweighting and logit shifting over time: P12 against simulation extrapolated to n → ∞.
 
@@ -212,11 +224,14 @@ def dynamics(
         quick.
     quick : bool
         Smaller sizes.
-    cases : sequence of Case
+    settings : sequence of str, optional
+        Names of those of `CASES` that are wanted; all by default. Each has streams of its own.
     workers : int, optional
         Threads; all cores by default.
     progress : callable, optional
         Called with (units done, units in all, what is running).
+    keep : callable, optional
+        Called after each setting with the table so far.
 
     Returns
     -------
@@ -235,13 +250,17 @@ def dynamics(
     """
     count = (_QUICK_DRAWS if quick else _DRAWS) if replicates is None else replicates
     check_run(seed, count, workers, least=2)
-    progress = progress or silent
+    progress, names = progress or silent, [case.name for case in CASES]
+    for name in settings or ():
+        if name not in names:
+            raise SettingError("settings", name, f"one of {', '.join(names)}")
+    chosen = [k for k, name in enumerate(names) if settings is None or name in settings]
     sizes = QUICK_SIZES if quick else SIZES
     draws = tuple(part * count for part in _SHARE)
-    total, done = len(cases) * (sum(draws) + 1), 0
-    points: list[Point] = []
-    for number, case in enumerate(cases):
-        found = []
+    total, done = len(chosen) * (sum(draws) + 1), 0
+    table = Dynamics(seed, sizes, draws, [])
+    for number in chosen:
+        case, found = CASES[number], []
         for k, n in enumerate(sizes):
             streams = [stream(seed, 3 * number + k, index) for index in range(draws[k])]
             runs = []
@@ -250,12 +269,15 @@ def dynamics(
                 done += 1
                 progress(done, total, f"{case.name}, n = {n}")
             found.append(np.stack(runs))
-        points += _compare(case, found, sizes, seed)
+        points = [*table.points, *_compare(case, found, sizes, seed)]
+        judged = judge([replace(point.statement, critical=math.nan) for point in points])
+        points = [p._replace(statement=row) for p, row in zip(points, judged, strict=True)]
+        table = Dynamics(seed, sizes, draws, points)
         done += 1
         progress(done, total, f"{case.name}, predicted")
-    judged = judge([point.statement for point in points])
-    points = [p._replace(statement=row) for p, row in zip(points, judged, strict=True)]
-    return Dynamics(seed, sizes, draws, points)
+        if keep is not None:
+            keep(table)
+    return table
 
 
 def _simulate(case: Case, n: int, seed: Seed) -> Array:
@@ -274,11 +296,12 @@ def _compare(
         run = proportional.flow(setting, make(setting), TIMES, seed=seed, sets=_SETS, sites=_SITES)
         predicted = np.mean([quantities(each, setting) for each in run.sets], axis=0)
         own = run.standard_error(lambda each: quantities(each, setting))
-        for q, (quantity, words) in enumerate(_WORDS.items()):
+        for q, (quantity, words) in enumerate(QUANTITIES.items()):
             for t, time in enumerate(TIMES):
                 if quantity == "score" and abs(predicted[q, t]) > _LARGEST_SCORE:
                     continue
-                fit = extrapolate([values[:, o, q, t].tolist() for values in found], sizes)
+                rows = [values[:, o, q, t].tolist() for values in found]
+                fit = extrapolate(rows, sizes, pooled=True)
                 error = float(np.hypot(fit.limit.standard_error, own[q, t]))
                 statement = statistical(
                     f"{case.name}.{name}.{quantity}.{time:g}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -42,7 +42,9 @@ class Extrapolation(NamedTuple):
     curvature: Measured
 
 
-def extrapolate(replicates: Sequence[Sequence[float]], sizes: Sequence[int]) -> Extrapolation:
+def extrapolate(
+    replicates: Sequence[Sequence[float]], sizes: Sequence[int], *, pooled: bool = False
+) -> Extrapolation:
     """Least squares with weights n: the variance of one replicate falls like 1/n.
 
     The weights being fixed, the estimates are linear in the three means; their freedoms are Welch
@@ -53,6 +55,9 @@ def extrapolate(replicates: Sequence[Sequence[float]], sizes: Sequence[int]) -> 
     replicates : three sequences of float
         Independent replicates at each size, at least two.
     sizes : (n, 2n, 4n)
+    pooled : bool
+        Take n × variance to be the same at all sizes, and estimate it from all: for few replicates
+        at large n, where the 1/n is beyond doubt.
 
     Examples
     --------
@@ -61,18 +66,32 @@ def extrapolate(replicates: Sequence[Sequence[float]], sizes: Sequence[int]) -> 
     """
     means = tuple(Measured.of(values) for values in replicates)
     n = np.array(sizes, dtype=float)
+    if pooled:
+        squares = sum(k * len(x) * np.var(x) for k, x in zip(n, replicates, strict=True))
+        freedom = sum(len(x) - 1 for x in replicates)
+        means = tuple(
+            Measured(each.mean, math.sqrt(squares / freedom / (k * len(x))), freedom)
+            for each, k, x in zip(means, n, replicates, strict=True)
+        )
+        return Extrapolation(means, *_fits(means, n, freedom))
+    return Extrapolation(means, *_fits(means, n, None))
+
+
+def _fits(means: Sequence[Measured], n: Array, freedom: float | None) -> Iterator[Measured]:
+    """Limit, bias and curvature."""
     columns = np.column_stack((np.ones(len(n)), 1 / n))
     limit, bias = np.linalg.solve(columns.T @ (columns * n[:, None]), columns.T * n)
-    return Extrapolation(
-        means, *(_combined(means, each) for each in (limit, bias, np.array([1.0, -3.0, 2.0])))
-    )
+    for coefficients in (limit, bias, np.array([1.0, -3.0, 2.0])):
+        yield _combined(means, coefficients, freedom)
 
 
-def _combined(means: Sequence[Measured], coefficients: Array) -> Measured:
+def _combined(means: Sequence[Measured], coefficients: Array, freedom: float | None) -> Measured:
+    """A linear combination; its freedom is given where the variances are one estimate."""
     parts = np.array([each.standard_error for each in means]) ** 2 * coefficients**2
     freedoms = np.array([each.freedom for each in means])
     variance = float(parts.sum())
-    freedom = variance**2 / float((parts**2 / freedoms).sum()) if variance > 0 else 1.0
+    if freedom is None:
+        freedom = variance**2 / float((parts**2 / freedoms).sum()) if variance > 0 else 1.0
     mean = float(coefficients @ [each.mean for each in means])
     return Measured(mean, math.sqrt(variance), freedom)
 

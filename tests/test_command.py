@@ -22,6 +22,7 @@ HELP = [
     [],
     ["verify"],
     ["limits"],
+    ["dynamics"],
     ["train"],
     ["figure"],
     ["sweep"],
@@ -61,7 +62,7 @@ def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = capsys.readouterr().out
-    for command in ("verify", "limits", "train", "figure", "sweep", "bench"):
+    for command in ("verify", "limits", "dynamics", "train", "figure", "sweep", "bench"):
         assert f"\n    {command}" in shown
 
 

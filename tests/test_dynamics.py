@@ -1,16 +1,18 @@
 """Training over time: the study that compares P12 with simulation, and its figure."""
 
 import csv
+import importlib
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from pitfalls import figures
+from pitfalls import figures, show_dynamics, studies
+from pitfalls.cli import main
 from pitfalls.figures import dynamics as figure
 from pitfalls.figures import style
 from pitfalls.sims import draw, gradient_flow, stream
-from pitfalls.studies import dynamics as study
 from pitfalls.studies.dynamics import CASES, QUICK_SIZES, TIMES, dynamics, quantities
 from pitfalls.theory import (
     NotSeparableError,
@@ -20,6 +22,9 @@ from pitfalls.theory import (
     orthogonal,
     proportional,
 )
+from rich.console import Console
+
+study = importlib.import_module("pitfalls.studies.dynamics")
 
 SMALL = Setting.figure_1(n=60, d=108)
 
@@ -29,7 +34,7 @@ def table():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(study, "_SITES", 256)
         patch.setattr(study, "TIMES", TIMES[:5])
-        return study.dynamics(quick=True, cases=CASES[:1], seed=1)
+        return study.dynamics(quick=True, settings=["figure-1"], seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +63,76 @@ def test_simulation_tends_to_the_prediction(table):
     assert np.abs(scores).max() < 4
     assert sum(table.scores(q).size for q in ("score", "core", "spurious", "memory")) == len(scores)
     assert table.curvature("core").size == 3 * 5
+
+
+def test_settings_have_draws_of_their_own(monkeypatch):
+    monkeypatch.setattr(study, "_SITES", 16)
+    monkeypatch.setattr(study, "TIMES", (1.0,))
+    monkeypatch.setattr(study, "QUICK_SIZES", (20, 40, 80))
+    kept, seen = [], []
+    both = dynamics(
+        quick=True,
+        settings=["weak", "rare"],
+        keep=kept.append,
+        progress=lambda done, total, label: seen.append((done, total)),
+    )
+    alone = dynamics(quick=True, settings=["weak"])
+    # In the order of the list, whatever the order asked for.
+    assert list(dict.fromkeys(p.case.name for p in both.points)) == ["rare", "weak"]
+    mine = [p.statement.observed for p in both.points if p.case.name == "weak"]
+    assert mine == [p.statement.observed for p in alone.points]
+    assert [{p.case.name for p in table.points} for table in kept] == [{"rare"}, {"rare", "weak"}]
+    assert kept[-1] is both
+    assert seen[-1] == (44, 44)
+    assert [done for done, _ in seen] == list(range(1, 45))
+
+
+def test_what_does_not_hold_is_named(table):
+    point = table.points[0]
+    wrong = replace(point.statement, prediction=point.statement.prediction + 10)
+    bent = replace(table, points=[point._replace(statement=wrong), *table.points[1:]])
+    assert not bent.holds
+    assert bent.failed() == [wrong.id]
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_command_shows_the_table_and_gives_the_verdict(
+    table, wrong, monkeypatch, capsys, tmp_path
+):
+    if wrong:
+        point = table.points[3]
+        bad = replace(point.statement, prediction=point.statement.prediction + 10)
+        points = [*table.points[:3], point._replace(statement=bad), *table.points[4:]]
+        table = replace(table, points=points)
+    asked = {}
+
+    def found(keep, progress, **options):
+        asked.update(options)
+        keep(table)
+        return table
+
+    monkeypatch.setattr(studies, "dynamics", found)
+    monkeypatch.setattr(show_dynamics, "stdout", lambda: Console(width=80, highlight=False))
+    out = tmp_path / "table.json"
+    words = ["dynamics", "--quick", "--setting", "figure-1", "--seed", "1", "--json", str(out)]
+    assert main(words) == (1 if wrong else 0)
+    assert asked == {
+        "seed": 1,
+        "replicates": None,
+        "quick": True,
+        "settings": ["figure-1"],
+        "workers": None,
+    }
+    shown, said = capsys.readouterr()
+    lines = shown.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    [row] = [line.split() for line in lines if line.startswith(" figure-1")]
+    assert row[1:6] == ["1.798", "0.45", "5", "0.9", "σ.12"]
+    assert row[7].endswith("!") == wrong
+    held = len(table.points) - wrong
+    assert f"{held} of {len(table.points)} statements hold" in shown
+    assert (table.points[3].statement.id in said) == wrong
+    assert json.loads(out.read_text(encoding="utf-8"))["holds"] is not wrong
 
 
 def test_a_point_is_what_it_says(table):
@@ -102,7 +177,12 @@ def test_the_table_is_plain_json(table):
 
 
 @pytest.mark.parametrize(
-    ("field", "options"), [("replicates", {"replicates": 1}), ("workers", {"workers": 0})]
+    ("field", "options"),
+    [
+        ("replicates", {"replicates": 1}),
+        ("workers", {"workers": 0}),
+        ("settings", {"settings": ["figure-2"]}),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(field, options):
     with pytest.raises(SettingError) as caught:

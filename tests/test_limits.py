@@ -132,6 +132,25 @@ def test_extrapolation_is_the_weighted_least_squares_fit():
     assert fit.curvature.mean == pytest.approx(means[0] - 3 * means[1] + 2 * means[2], rel=1e-10)
 
 
+def test_a_pooled_variance_uses_all_replicates():
+    rng = np.random.default_rng(2)
+    z = []
+    for _ in range(1500):
+        counts = (16, 8, 4)
+        values = [
+            7 + 3 / n + rng.normal(size=count) / np.sqrt(n)
+            for n, count in zip(SIZES, counts, strict=True)
+        ]
+        fit = extrapolate(values, SIZES, pooled=True)
+        own = extrapolate(values, SIZES)
+        assert fit.limit.mean == own.limit.mean
+        assert fit.limit.freedom == fit.curvature.freedom == 25
+        truths = ((fit.limit, 7), (fit.bias, 3), (fit.curvature, 0))
+        z.append([(m.mean - truth) / m.standard_error for m, truth in truths])
+    spread = np.sqrt((np.array(z) ** 2).mean(axis=0))
+    assert np.abs(spread - np.sqrt(25 / 23)).max() < 0.08
+
+
 @pytest.mark.parametrize("power", [0.5, 1.0])
 def test_the_exponent_of_the_bias_is_found(power):
     rng = np.random.default_rng(1)

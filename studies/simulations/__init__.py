@@ -2,6 +2,7 @@
 
 from ..plan import Simulation
 from .cures import CURED, FAR, cure_over_time, cured_limits, lasting_cure
+from .finite import WAYS, over_time
 from .late import orthogonal_data, same_data, shift_against_weight, without_memory
 from .margins import LADDER, noisy_cells, scaled_cells, thresholds, two_sides
 from .paper import figure_1
@@ -18,6 +19,7 @@ SIMULATIONS: dict[str, Simulation] = {
     "shift": Simulation(shift_against_weight, batches=0),
     "scaling": Simulation(scaled_cells, batches=2),
     "noise": Simulation(noisy_cells, batches=2),
+    "over-time": Simulation(over_time, batches=2 * len(WAYS)),
     "threshold": Simulation(thresholds, batches=2),
     "figure-1": Simulation(figure_1, batches=3),
     "cures": Simulation(cured_limits, batches=2 * len(CURED)),

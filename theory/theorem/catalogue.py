@@ -225,6 +225,20 @@ FACTS: tuple[Fact, ...] = (
         simulation="noise",
     ),
     Fact(
+        name="trajectory",
+        source=_OWN + ", given Celentano, Cheng & Montanari 2021",
+        proposition="P12",
+        statement="At finite d/n and n → ∞ the examples become independent copies of one random "
+        "process, which gives the weights at every time: of ERM, reweighting and logit shifting, "
+        "by the flow and by descent at any rate.",
+        conditions="n, d → ∞ at fixed d/n, both observed groups",
+        applies=conditions.two_groups,
+        quantity="weights, and the minority's margin in standard deviations, at a time",
+        predict=predictions.trajectory,
+        kind="statistical",
+        simulation="over-time",
+    ),
+    Fact(
         name="memorization-threshold",
         source=_GORDON,
         proposition="P9",

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincc
 
@@ -28,6 +30,7 @@ __all__ = [
     "perfect",
     "proportional_limit",
     "squared_norm",
+    "trajectory",
 ]
 
 
@@ -112,6 +115,25 @@ def proportional_limit(setting: Setting, objective: Objective | None = None) -> 
 def late(setting: Setting, objective: Objective, times: ArrayLike) -> Trajectory:
     """ŵ·log t + w̃ (P6)."""
     return orthogonal.asymptote(setting, objective).at(times)
+
+
+def trajectory(
+    setting: Setting, objective: Objective, times: ArrayLike, learning_rate: float | None = None
+) -> proportional.MeanField:
+    """Training at this d/n for n → ∞ (P12): flow, or descent at a learning rate.
+
+    Examples
+    --------
+    >>> run = trajectory(Setting.figure_1(), Objective.erm(), [20.0])
+    >>> round(float(run.accuracy(Setting.figure_1()).minority[0]), 2)
+    0.12
+    """
+    # A few hundred replicates know a mean to a few hundredths of their spread; this, to less.
+    sites: Any = {"sets": 4, "sites": 512, "examples": False}
+    if learning_rate is None:
+        return proportional.flow(setting, objective, times, **sites)
+    steps = np.rint(np.asarray(times) / learning_rate).astype(int)
+    return proportional.descent(setting, objective, learning_rate, steps[-1], steps, **sites)
 
 
 def squared_norm(setting: Setting, limit: Solution) -> float:

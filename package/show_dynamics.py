@@ -1,0 +1,82 @@
+"""The tables of `pitfalls dynamics`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from . import studies
+from .show import stdout
+from .show_limits import _noise
+
+if TYPE_CHECKING:
+    from .studies.dynamics import Point
+
+__all__ = ["show_dynamics"]
+
+
+def _worst(points: list[Point]) -> tuple[str, Text]:
+    """Where the largest z is, and what it is; red where it does not hold."""
+    point = max(points, key=lambda each: abs(each.statement.z or 0.0))
+    holds = all(each.statement.holds for each in points)
+    shown = Text(
+        f"{point.statement.z:+.2f}{'' if holds else '!'}", "green" if holds else "bold red"
+    )
+    return f"{point.objective}, t = {point.time:g}, {point.quantity}", shown
+
+
+def show_dynamics(table: studies.Dynamics) -> None:
+    """Print a line for each setting, and below what the z-scores say of each number."""
+    console = stdout()
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("", no_wrap=True)
+    for name in ("d/n", "κ", "γ", "ρ"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("noise", no_wrap=True)
+    for name in ("rms z", "max |z|"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("where", overflow="fold")
+    for case, rows in groupby(table.points, key=lambda point: point.case):
+        points = list(rows)
+        scores = np.array([point.statement.z for point in points], dtype=float)
+        where, worst = _worst(points)
+        numbers = (f"{case.delta:g}", f"{case.memory:.3g}", f"{case.gamma:g}", f"{case.rho:g}")
+        rms = f"{np.sqrt(np.mean(scores**2)):.2f}"
+        grid.add_row(case.name, *numbers, _noise(case), rms, worst, where)
+    console.print("Training over time at finite d/n: prediction and simulation", style="bold")
+    console.print(grid)
+    summary = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    summary.add_column("number")
+    for name in ("points", "mean z", "rms z", "max |z|", "bias·n", "beyond 1/n, rms"):
+        summary.add_column(name, justify="right")
+    for quantity in dict.fromkeys(point.quantity for point in table.points):
+        scores, rest = table.scores(quantity), table.curvature(quantity)
+        bias = [p.fit.bias.mean for p in table.points if p.quantity == quantity]
+        summary.add_row(
+            quantity,
+            f"{len(scores)}",
+            f"{scores.mean():+.2f}",
+            f"{np.sqrt(np.mean(scores**2)):.2f}",
+            f"{np.abs(scores).max():.2f}",
+            f"{np.median(np.abs(bias)):.2g}",
+            f"{np.sqrt(np.mean(rest**2)):.2f}",
+        )
+    console.print(summary)
+    sizes = ", ".join(map(str, table.sizes))
+    draws = ", ".join(map(str, table.draws))
+    held = sum(point.statement.holds for point in table.points)
+    for line in (
+        "score: the probit of the minority's test accuracy; core, spurious, memory: w_y,",
+        "w_a, ‖w_ε‖. z: distance of the two in standard errors of both, as a normal",
+        "score; points of one setting share their draws and go together. bias·n: median",
+        "|coefficient of 1/n|; beyond 1/n: what it leaves zero of three n, in s.e.",
+        "",
+        f"{held} of {len(table.points)} statements hold (n = {sizes}; {draws} draws; seed "
+        f"{table.seed}).",
+    ):
+        console.print(line)
