@@ -143,8 +143,8 @@ def _parser() -> argparse.ArgumentParser:
 
     dynamics = commands.add_parser(
         "dynamics",
-        help="training over time at finite d/n, in 16 settings: prediction and simulation",
-        description="ERM, reweighting and logit shifting at eight times in 16 settings: the "
+        help="training over time at finite d/n, in 21 settings: prediction and simulation",
+        description="ERM, reweighting and logit shifting at eight times in 21 settings: the "
         "prediction for n → ∞ at this d/n (P12 of docs/theory.md), and simulation with n = 1000, "
         "2000 and 4000 extrapolated to n → ∞. About half an hour on two cores, a few minutes with "
         "--quick. Each setting has draws of its own, and can be run alone.",

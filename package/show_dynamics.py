@@ -71,10 +71,11 @@ def show_dynamics(table: studies.Dynamics) -> None:
     draws = ", ".join(map(str, table.draws))
     held = sum(point.statement.holds for point in table.points)
     for line in (
-        "score: the probit of the minority's test accuracy; core, spurious, memory: w_y,",
-        "w_a, ‖w_ε‖. z: distance of the two in standard errors of both, as a normal",
-        "score; points of one setting share their draws and go together. bias·n: median",
-        "|coefficient of 1/n|; beyond 1/n: what it leaves zero of three n, in s.e.",
+        "score, train: the minority's test accuracy, as its probit, and training accuracy;",
+        "core, spurious, memory: w_y, w_a, ‖w_ε‖. z: distance of the two in standard errors",
+        "of both, as a normal score; points of one setting share their draws and go",
+        "together. bias·n: median |coefficient of 1/n|; beyond 1/n: what it leaves zero of",
+        "three n, in standard errors.",
         "",
         f"{held} of {len(table.points)} statements hold (n = {sizes}; {draws} draws; seed "
         f"{table.seed}).",

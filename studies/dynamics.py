@@ -46,6 +46,11 @@ CASES = (
     Case("core-noise", 2.0, 1.0, 0.8, 2.0, 0.4, 0.0),
     Case("flipped", 2.0, 0.6, 0.8, 2.0, 0.12, 0.12, 0.1),
     Case("much-flipped", 4.0, 1.0, 0.9, 5.0, 0.12, 0.12, 0.2),
+    Case("few-flipped", 1.5, 0.5, 0.9, 3.0, 0.12, 0.12, 0.02),
+    Case("flipped-memory", 2.0, 3.0, 0.8, 3.0, 0.12, 0.12, 0.1),
+    Case("flipped-strong", 10.0, 0.5, 0.9, 8.0, 0.12, 0.12, 0.05),
+    Case("flipped-common", 3.0, 1.0, 0.6, 1.5, 0.12, 0.12, 0.3),
+    Case("at-once", 4.0, 25.0, 0.9, 5.0),
 )
 """d/n, κ, ρ, γ, feature noise and label noise."""
 
@@ -54,9 +59,12 @@ QUANTITIES = {
     "core": "w_y",
     "spurious": "w_a",
     "memory": "‖w_ε‖",
+    "train": "the minority's training accuracy",
 }
-# The probit of an accuracy of 1 is as large as one likes: compared where the accuracy can be told.
+# The probit of an accuracy of 1 is as large as one likes, and what all or none of the training set
+# have has no scatter: compared where there is something to tell.
 _LARGEST_SCORE = 5.0
+_CERTAIN = 0.01
 _DRAWS, _QUICK_DRAWS = 4, 3
 _SETS, _SITES = 8, 1024
 _SHARE = (4, 2, 1)
@@ -64,7 +72,7 @@ _SHARE = (4, 2, 1)
 
 
 def quantities(run: Trajectory, setting: Setting) -> Array:
-    """(4, T): the probit of the minority's test accuracy, w_y, w_a and ‖w_ε‖.
+    """What is compared, (5, T): the probit of the minority's test accuracy and so on.
 
     Examples
     --------
@@ -72,12 +80,12 @@ def quantities(run: Trajectory, setting: Setting) -> Array:
     >>> setting = Setting.figure_1()
     >>> run = proportional.flow(setting, Objective.erm(), [20.0], sets=1, sites=256)
     >>> quantities(run, setting).shape
-    (4, 1)
+    (5, 1)
     """
     pull = setting.gamma * run.spurious
     noise = np.hypot(setting.core_noise * run.core, setting.spurious_noise * pull)
     score = (run.core - pull) / np.hypot(noise, setting.sigma * run.memory)
-    return np.stack((score, run.core, run.spurious, run.memory))
+    return np.stack((score, run.core, run.spurious, run.memory, run.train.minority))
 
 
 class Point(NamedTuple):
@@ -281,7 +289,7 @@ def dynamics(
 
 
 def _simulate(case: Case, n: int, seed: Seed) -> Array:
-    """Quantities (objectives, 4, T) of one draw."""
+    """Quantities (objectives, 5, T) of one draw."""
     setting = case.at(n)
     objectives = [make(setting) for make in ONE_LIMIT.values()]
     runs = gradient_flow(draw(setting, seed), objectives, TIMES)
@@ -299,6 +307,8 @@ def _compare(
         for q, (quantity, words) in enumerate(QUANTITIES.items()):
             for t, time in enumerate(TIMES):
                 if quantity == "score" and abs(predicted[q, t]) > _LARGEST_SCORE:
+                    continue
+                if quantity == "train" and not _CERTAIN < predicted[q, t] < 1 - _CERTAIN:
                     continue
                 rows = [values[:, o, q, t].tolist() for values in found]
                 fit = extrapolate(rows, sizes, pooled=True)

@@ -43,7 +43,7 @@ def data():
 
 
 def test_there_are_enough_settings_of_all_kinds():
-    assert len(CASES) >= 15
+    assert len(CASES) >= 20
     assert len(TIMES) == 8
     assert len({case.name for case in CASES}) == len(CASES)
     assert any(case.label_noise for case in CASES)
@@ -61,7 +61,7 @@ def test_simulation_tends_to_the_prediction(table):
     assert len(scores) > 45
     # Points of one setting go together: this is no more than that none is far.
     assert np.abs(scores).max() < 4
-    assert sum(table.scores(q).size for q in ("score", "core", "spurious", "memory")) == len(scores)
+    assert sum(table.scores(q).size for q in study.QUANTITIES) == len(scores)
     assert table.curvature("core").size == 3 * 5
 
 
@@ -161,9 +161,10 @@ def test_the_score_is_the_probit_of_the_accuracy():
     from scipy.special import ndtr
 
     run = orthogonal.flow(SMALL, Objective.erm(), [1.0, 20.0])
-    score, core, spurious, memory = quantities(run, SMALL)
+    score, core, spurious, memory, train = quantities(run, SMALL)
     np.testing.assert_allclose(ndtr(score), run.accuracy(SMALL).minority, rtol=1e-12)
     np.testing.assert_array_equal(np.stack((core, spurious, memory), axis=1), run.coordinates)
+    np.testing.assert_array_equal(train, run.train.minority)
 
 
 def test_the_table_is_plain_json(table):

@@ -23,7 +23,7 @@ Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
 
 _KAPPA, _NOISE = 0.4495, 0.12
-_SHOWN = ("score", "memory")
+_SHOWN = ("score", "memory", "train")
 
 
 class Way(NamedTuple):
@@ -85,7 +85,10 @@ def over_time(plan: Plan) -> Iterator[Statement]:
             for t, time in enumerate(way.times):
                 rows = []
                 for q, (quantity, words) in enumerate(QUANTITIES.items()):
-                    if quantity not in _SHOWN:
+                    certain = (
+                        quantity == "train" and min(predicted[q, t], 1 - predicted[q, t]) < 0.01
+                    )
+                    if quantity not in _SHOWN or certain:
                         continue
                     fit = extrapolated(small[:, o, q, t], large[:, o, q, t])
                     error = float(np.hypot(fit.standard_error, own[q, t]))
@@ -103,7 +106,7 @@ def _measured(way: Way, n: int) -> Callable[[Seed], Array]:
     setting = way.setting(n)
 
     def one(seed: Seed) -> Array:
-        """Quantities (methods, 4, times) of one draw."""
+        """Quantities (methods, 5, times) of one draw."""
         return np.stack([quantities(run, setting) for run in way.runs(setting, seed)])
 
     return one
