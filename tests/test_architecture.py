@@ -30,12 +30,24 @@ FROM_THEORY = {
 ARGUMENTS = {"pitfalls.theory.arguments", "pitfalls.theory.memory"}
 """What is checked before the work, in theory and simulations alike: no formula is in there."""
 PUBLIC = {
-    "pitfalls.theory": FROM_THEORY | {"group_accuracy", "orthogonal", "proportional", "theorem"},
+    "pitfalls.theory": FROM_THEORY
+    | {"generalization", "group_accuracy", "orthogonal", "proportional", "theorem"},
+    "pitfalls.theory.generalization": {
+        "EarlyStopping",
+        "Groups",
+        "accuracy_interval",
+        "early_stopping",
+        "examples_needed",
+        "gap",
+        "test_loss",
+    },
     "pitfalls.theory.orthogonal": {
         "Asymptote",
         "LeaveOneOut",
         "asymptote",
+        "critical_decay",
         "critical_memory",
+        "crossing_exponent",
         "crossing_times",
         "curing_scale",
         "decoupled_flow",
@@ -44,6 +56,7 @@ PUBLIC = {
         "lasting_cure",
         "leave_one_out",
         "log_crossing_time",
+        "log_fitting_time",
         "max_margin",
         "ridge_path",
         "self_influence",

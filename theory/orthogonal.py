@@ -1,6 +1,6 @@
 """The orthogonal limit (d ≫ n log n): where training goes, how, and for how long.
 
-E Eᵀ → s²·I, s² = σ²d: examples of one cell share one dual weight (P3–P8, P10, P11, P13).
+E Eᵀ → s²·I, s² = σ²d: examples of one cell share one dual weight (P3–P8, P10, P11, P13, P15).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from scipy.special import expit
 from .cells import cell_system
 from .crossing import crossing_times, log_crossing_time
 from .decoupled import decoupled_flow
+from .delay import critical_decay, crossing_exponent, log_fitting_time
 from .dynamics import Asymptote, asymptote, flow
 from .influence import LeaveOneOut, leave_one_out, self_influence
 from .objective import Objective
@@ -24,7 +25,9 @@ __all__ = [
     "Asymptote",
     "LeaveOneOut",
     "asymptote",
+    "critical_decay",
     "critical_memory",
+    "crossing_exponent",
     "crossing_times",
     "curing_scale",
     "decoupled_flow",
@@ -33,6 +36,7 @@ __all__ = [
     "lasting_cure",
     "leave_one_out",
     "log_crossing_time",
+    "log_fitting_time",
     "max_margin",
     "ridge_path",
     "self_influence",

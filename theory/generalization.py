@@ -1,0 +1,328 @@
+"""What a training run looks like from outside: held-out data, and when to stop.
+
+All of it is about a `Trajectory` and the setting its test data come from, whoever computed it:
+`orthogonal.flow`, `proportional.flow`, or a simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import ndtr
+
+from .arguments import checked_count
+from .errors import SettingError
+from .results import GroupAccuracy, Trajectory
+from .setting import Setting
+
+__all__ = [
+    "EarlyStopping",
+    "Groups",
+    "accuracy_interval",
+    "early_stopping",
+    "examples_needed",
+    "gap",
+    "test_loss",
+]
+
+Array: TypeAlias = NDArray[np.float64]
+
+_NODES = 64
+_FAR, _POINTS = 40.0, 120
+
+
+class Groups(NamedTuple):
+    """A number over time, of each group and on average.
+
+    Attributes
+    ----------
+    majority, minority, average : arrays (T,)
+
+    Examples
+    --------
+    >>> Groups._fields
+    ('majority', 'minority', 'average')
+    """
+
+    majority: Array
+    minority: Array
+    average: Array
+
+
+def gap(run: Trajectory, setting: Setting) -> Groups:
+    """Training accuracy less test accuracy, per group.
+
+    Training accuracy is to training labels, by observed group; test accuracy to true ones. With
+    label noise both differ from 0 where the noise is memorised.
+
+    Parameters
+    ----------
+    run : Trajectory
+    setting : Setting
+
+    Returns
+    -------
+    Groups
+
+    Examples
+    --------
+    ERM fits the training set at t = 4.4, and has the minority wrong until t = 6e9:
+
+    >>> from pitfalls.theory import Objective, orthogonal
+    >>> setting = Setting(n=1000, d=10**6, rho=0.9, gamma=5.0, sigma=(0.9 * 9 / 19 / 1000) ** 0.5)
+    >>> run = orthogonal.flow(setting, Objective.erm(), [4.0, 10.0, 1e12])
+    >>> gap(run, setting).minority.round(2)
+    array([0.  , 1.  , 0.21])
+    """
+    test = run.accuracy(setting)
+    return Groups(
+        run.train.majority - test.majority,
+        run.train.minority - test.minority,
+        run.train.average - test.average,
+    )
+
+
+def test_loss(run: Trajectory, setting: Setting) -> Groups:
+    """Mean logistic loss E log(1 + e^{−m}) on test data with true labels, per group.
+
+    A test margin m is Gaussian (see `group_accuracy`). Where its deviation is below 1 by
+    Gauss–Hermite quadrature, else as E(−m)₊ in closed form and the bounded rest E log(1 + e^{−|m|})
+    by Gauss–Legendre quadrature. Limits: log 2 at w = 0; log(1 + e^{−m}) without noise. Check:
+    0.806059 at mean 0 and deviation 1.
+
+    Parameters
+    ----------
+    run : Trajectory
+    setting : Setting
+
+    Returns
+    -------
+    Groups
+
+    Examples
+    --------
+    >>> from pitfalls.theory import Objective, orthogonal
+    >>> setting = Setting(n=1000, d=2000, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> test_loss(orthogonal.flow(setting, Objective.erm(), [0.0, 20.0]), setting).average.round(3)
+    array([0.693, 0.171])
+    """
+    core, pull = run.core, setting.gamma * run.spurious
+    noise = np.hypot(setting.core_noise * core, setting.spurious_noise * pull)
+    deviation = np.hypot(noise, setting.sigma * run.memory * (setting.d > 0))
+    majority, minority = (_expected_loss(mean, deviation) for mean in (core + pull, core - pull))
+    return Groups(majority, minority, setting.rho * majority + (1 - setting.rho) * minority)
+
+
+test_loss.__test__ = False  # type: ignore[attr-defined]  # for pytest
+
+
+def _expected_loss(mean: Array, deviation: Array) -> Array:
+    """E log(1 + e^{−m}) of Gaussian m."""
+    points, masses = hermegauss(_NODES)
+    narrow = np.logaddexp(0, -(mean[:, None] + np.minimum(deviation, 1)[:, None] * points))
+    wide = np.maximum(deviation, 1)[:, None]
+    nodes, widths = np.polynomial.legendre.leggauss(_POINTS)
+    size = _FAR * (1 + nodes) / 2
+    bounded = _FAR / 2 * widths * np.log1p(np.exp(-size))
+    density = sum(
+        np.exp(-(((sign * size - mean[:, None]) / wide) ** 2) / 2) for sign in (-1, 1)
+    ) / (math.sqrt(2 * math.pi) * wide)
+    rest = density @ bounded
+    ratio = mean / wide[:, 0]
+    hinge = wide[:, 0] * np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi) - mean * ndtr(-ratio)
+    return np.where(deviation < 1, narrow @ masses / masses.sum(), hinge + rest)
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When to stop, by several rules; of the recorded times.
+
+    Attributes
+    ----------
+    time : float
+        At which the worst group's test accuracy is highest.
+    accuracy : GroupAccuracy
+        Test accuracy then.
+    window : (float, float)
+        Around it, the times at which the worst group has all but ``tolerance`` of that. Up to the
+        last recorded time if it goes on.
+    average_time : float
+        At which the average test accuracy is highest.
+    at_average : GroupAccuracy
+        Test accuracy then.
+    loss_time : float
+        At which the average test loss is lowest: what a validation set without groups says.
+    at_loss : GroupAccuracy
+    last : GroupAccuracy
+        At the last recorded time.
+
+    Examples
+    --------
+    See `early_stopping`.
+    """
+
+    time: float
+    accuracy: GroupAccuracy[float]
+    window: tuple[float, float]
+    average_time: float
+    at_average: GroupAccuracy[float]
+    loss_time: float
+    at_loss: GroupAccuracy[float]
+    last: GroupAccuracy[float]
+
+
+def early_stopping(run: Trajectory, setting: Setting, tolerance: float = 0.01) -> EarlyStopping:
+    """When to stop for the worst group, how exactly, and what other rules cost.
+
+    Parameters
+    ----------
+    run : Trajectory
+        Its recorded times are those there are: record many, evenly in log t.
+    setting : Setting
+    tolerance : float
+        Accuracy that a time in the window may lack, in [0, 1].
+
+    Raises
+    ------
+    SettingError
+        The tolerance is out of range.
+
+    Examples
+    --------
+    Logit shifting in Figure 1's setting, without data:
+
+    >>> from pitfalls.theory import Objective, proportional
+    >>> setting = Setting.figure_1()
+    >>> shift = Objective.logit_shifting(setting)
+    >>> run = proportional.flow(setting, shift, np.logspace(-2, 6, 129), sets=1, sites=256)
+    >>> stop = early_stopping(run, setting)
+    >>> for accuracy in (stop.accuracy, stop.at_average, stop.at_loss, stop.last):
+    ...     print(round(accuracy.majority, 2), round(accuracy.minority, 2))
+    0.97 0.97
+    1.0 0.9
+    1.0 0.79
+    1.0 0.75
+    """
+    if not (isinstance(tolerance, (int, float)) and 0 <= tolerance <= 1):
+        raise SettingError("tolerance", tolerance, "a number in [0, 1]")
+    test = run.accuracy(setting)
+    best = int(test.worst.argmax())
+    near = test.worst >= test.worst[best] - tolerance
+    outside = np.flatnonzero(~near)
+    first = int(outside[outside < best].max(initial=-1)) + 1
+    last = int(outside[outside > best].min(initial=len(near))) - 1
+    by_average = int(test.average.argmax())
+    by_loss = int(test_loss(run, setting).average.argmin())
+
+    def at(index: int) -> GroupAccuracy[float]:
+        return GroupAccuracy.of(
+            float(test.majority[index]), float(test.minority[index]), setting.rho
+        )
+
+    return EarlyStopping(
+        time=float(run.times[best]),
+        accuracy=at(best),
+        window=(float(run.times[first]), float(run.times[last])),
+        average_time=float(run.times[by_average]),
+        at_average=at(by_average),
+        loss_time=float(run.times[by_loss]),
+        at_loss=at(by_loss),
+        last=at(-1),
+    )
+
+
+def accuracy_interval(right: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact confidence interval of an accuracy from held-out examples (Clopper & Pearson 1934).
+
+    Parameters
+    ----------
+    right, count : int
+        So many of so many held-out examples are right.
+    level : float
+        In (0, 1).
+
+    Raises
+    ------
+    SettingError
+        An argument is out of range.
+
+    Examples
+    --------
+    Ten held-out examples of the minority, all right:
+
+    >>> low, high = accuracy_interval(10, 10)
+    >>> round(low, 3), high
+    (0.692, 1.0)
+    """
+    count = checked_count("count", count, least=1)
+    right = checked_count("right", right)
+    if right > count:
+        raise SettingError("right", right, f"an integer in 0 … count = {count}")
+    found = stats.binomtest(right, count).proportion_ci(_checked_share("level", level), "exact")
+    return float(found.low), float(found.high)
+
+
+def _checked_share(field: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise SettingError(field, value, "a number strictly between 0 and 1")
+    return float(value)
+
+
+def examples_needed(
+    accuracy: float, training: float = 1.0, level: float = 0.95, power: float = 0.95
+) -> int:
+    """Held-out examples of a group from which on its gap to the training accuracy is seen.
+
+    The least count from which on, with probability ``power``, the exact interval of the test
+    accuracy lies below the training accuracy. Where that is 1 a single error shows it: the count is
+    ⌈log(1 − power)/log(accuracy)⌉.
+
+    Parameters
+    ----------
+    accuracy, training : float
+        Of the group: the test accuracy in [0, 1), and what training reads, above it.
+    level, power : float
+        In (0, 1).
+
+    Raises
+    ------
+    SettingError
+        An argument is out of range.
+
+    Examples
+    --------
+    >>> examples_needed(0.0), examples_needed(0.5), examples_needed(0.9), examples_needed(0.9, 0.95)
+    (1, 5, 29, 379)
+    """
+    level, power = _checked_share("level", level), _checked_share("power", power)
+    for field, value in (("accuracy", accuracy), ("training", training)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise SettingError(field, value, "a number in [0, 1]")
+    if not accuracy < training:
+        raise SettingError(
+            "accuracy", accuracy, f"below the training accuracy, {training:g}", "There is no gap."
+        )
+    if accuracy == 0 and training == 1:
+        return 1
+    if training == 1:
+        # Of a product that rounding may have lifted above an integer.
+        return max(1, math.ceil(math.log(1 - power) / math.log(accuracy) - 1e-12))
+    tail = (1 - level) / 2
+    most = 64
+    while True:
+        counts = np.arange(1, 2 * most + 1)
+        # So many right ones at most have an interval below ``training``: those that it makes
+        # less likely than ``tail``.
+        largest = stats.binom.ppf(tail, counts, training) - 1
+        seen = stats.binom.cdf(largest, counts, accuracy) >= power
+        first = int(np.flatnonzero(~seen).max(initial=-1)) + 1
+        # A power that stays above its goal for half of the counts looked at has done so for good.
+        if first <= most:
+            return int(counts[first])
+        most *= 2
