@@ -200,4 +200,25 @@ MUTATIONS = [
         "test_theory_proportional.py::"
         "test_where_all_are_support_vectors_memory_is_discounted_by_one_over_delta",
     ),
+    Mutation(
+        "P15",
+        "theory/delay.py",
+        "size * (pull + majority",
+        "size * (1.01 * pull + majority",
+        "test_theory_delay.py::test_near_the_critical_memory_the_exponent_is_closed",
+    ),
+    Mutation(
+        "P15",
+        "theory/delay.py",
+        "return changes[-1] if changes",
+        "return changes[-1] + 0.01 if changes",
+        "test_theory_delay.py::test_the_training_set_is_fitted_when_a_plain_integrator_says",
+    ),
+    Mutation(
+        "P15",
+        "theory/delay.py",
+        "return math.exp(-found[-1])",
+        "return 1.01 * math.exp(-found[-1])",
+        "test_theory_delay.py::test_the_critical_decay_divides_the_ridge_solutions",
+    ),
 ]

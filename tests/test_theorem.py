@@ -110,6 +110,18 @@ PREDICTIONS = [
     ),
     ("memorization-threshold", clean(2.0, 0.255), [], lambda x: x, 0, 0),
     ("memorization-threshold", clean(2.0, 0.256), [], lambda x: x, 1, 0),
+    ("fitted-at-once", clean(19 - 1e-6), [], lambda x: x, 0, 0),
+    ("fitted-at-once", clean(19 + 1e-6), [], lambda x: x, 1, 0),
+    ("delay", clean(0.9 * 9 / 19), [ONE], lambda x: x["recovered"] / math.log(10), 9.79227, 5e-6),
+    # By the plain integrator and minimiser of test_theory_delay.py.
+    (
+        "delay",
+        clean(0.5 * 9 / 19),
+        [ONE],
+        lambda x: [x["fitted"], x["decay"]],
+        (1.776982448, -4.918517001),
+        5e-9,
+    ),
     (
         "figure-1-run",
         replace(FIGURE_1, rho=0.901),
@@ -160,6 +172,8 @@ MISSED = {
     "noisy-limit": [clean(1.0), Setting(400, 40, 0.9, 5.0, 1.0, 0.5, 0.5, label_noise=0.2)],
     "trajectory": [clean(1.0, rho=1.0)],
     "memorization-threshold": [FIGURE_1, nothing(), clean(1.0, gamma=0.0)],
+    "fitted-at-once": [nothing(), FIGURE_1],
+    "delay": [nothing(), FIGURE_1, clean(1.0), clean(1.0, gamma=1.0)],
     "figure-1-run": [clean(0.4495, 1.798), replace(FIGURE_1, gamma=4.0), lost(1.798)],
     "figure-1-limit": [replace(FIGURE_1, rho=0.8), replace(FIGURE_1, n=500)],
     "curing-scale": [clean(1.0, rho=1.0), nothing(label_noise=0.1)],
@@ -196,7 +210,7 @@ def test_the_second_case_is_the_sign_of_the_max_margin(rho, gamma, kappa):
 @pytest.mark.parametrize("each", FACTS, ids=lambda each: each.name)
 def test_words_are_there(each):
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", each.name)
-    assert re.fullmatch(r"(P([1-9]|1[0-4]))?", each.proposition)
+    assert re.fullmatch(r"(P([1-9]|1[0-5]))?", each.proposition)
     assert each.kind in ("exact", "statistical", "convergence")
     assert each.statement.endswith(".")
     assert not each.conditions.endswith(".")

@@ -63,9 +63,11 @@ def sign_changes(function: Callable[[Array], Array], grid: Array) -> tuple[list[
         low, high = grid[i], grid[seen[np.searchsorted(seen, i) + 1]]
         while high - low > _RESOLVED:
             inner = np.linspace(low, high, 40)
-            signs = np.sign(function(inner))
-            k = int(np.flatnonzero(signs != np.sign(values[i]))[0])
-            low, high = inner[k - 1], inner[k]
+            changed = np.flatnonzero(np.sign(function(inner[1:])) != np.sign(values[i]))
+            if not changed.size:
+                # Closer than the function's own rounding.
+                break
+            low, high = inner[changed[0]], inner[changed[0] + 1]
         found.append(float(low + high) / 2)
     return found, float(values[-1])
 

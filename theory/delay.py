@@ -76,7 +76,8 @@ def critical_decay(setting: Setting, objective: Objective) -> float:
 
     The weakest λ at which the ridge path's mean minority margin is zero. Below κ*, where the
     minority recovers at t×: with λ > λ* it never does. Above κ*, where a balanced method loses it
-    at t×: with λ > λ* it never does. λ*·t×·log t× tends to a constant near 1 as κ → κ*.
+    at t×: with λ > λ* it never does. λ*·t×·log t× tends to a constant near 1 as κ → κ*,
+    which P15 gives.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def critical_decay(setting: Setting, objective: Objective) -> float:
     Returns
     -------
     float
-        nan if the margin has one sign along the whole path.
+        nan if the margin has one sign along the whole path, to λ = 1e-100.
 
     Examples
     --------

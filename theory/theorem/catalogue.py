@@ -254,6 +254,32 @@ FACTS: tuple[Fact, ...] = (
         simulation="threshold",
     ),
     Fact(
+        name="fitted-at-once",
+        source=_OWN,
+        proposition="P15",
+        statement="ERM has the whole training set right from its first step on exactly where "
+        "κ ≥ γ²(2ρ−1) − 1, while new examples of the minority are wrong.",
+        conditions=f"orthogonal ε_i, {_CLEAN}, κ > 0",
+        applies=conditions.clean_with_memory,
+        quantity="training accuracy of the minority at the first step",
+        predict=predictions.right_at_once,
+        kind="exact",
+        simulation="delay",
+    ),
+    Fact(
+        name="delay",
+        source=_OWN,
+        proposition="P15",
+        statement="Below κ* ERM fits the training set long before new examples of the minority are "
+        "right; label noise shortens the delay, and weight decay beyond λ* ends training before.",
+        conditions="orthogonal ε_i, no feature noise, label noise below ½, 0 < κ < κ* < ∞",
+        applies=conditions.drawn_by_the_spurious,
+        quantity="log t of both, and log λ*",
+        predict=predictions.recovered,
+        kind="exact",
+        simulation="delay",
+    ),
+    Fact(
         name="figure-1-run",
         source=_PAPER + "Figure 1",
         proposition="",

@@ -12,6 +12,7 @@ from ..setting import Setting
 __all__ = [
     "clean",
     "clean_with_memory",
+    "drawn_by_the_spurious",
     "has_asymptote",
     "in_the_plane",
     "is_figure_1",
@@ -36,6 +37,21 @@ def clean(setting: Setting) -> bool:
 def clean_with_memory(setting: Setting) -> bool:
     """Whether those cells have example-specific features: κ > 0."""
     return clean(setting) and setting.kappa > 0
+
+
+def drawn_by_the_spurious(setting: Setting) -> bool:
+    """Whether there is a κ* and some memory below it, without feature noise.
+
+    Examples
+    --------
+    >>> drawn_by_the_spurious(Setting(1000, 1000, 0.9, 5.0, 0.5, label_noise=0.1))
+    True
+    >>> drawn_by_the_spurious(Setting(1000, 1000, 0.9, 1.0, 0.5))
+    False
+    """
+    threshold = orthogonal.critical_memory(setting.rho, setting.gamma)
+    below = two_groups(setting) and 0 < setting.kappa < threshold < math.inf
+    return below and not setting.has_feature_noise and setting.label_noise < 0.5
 
 
 def remembering(setting: Setting) -> bool:

@@ -29,6 +29,8 @@ __all__ = [
     "pairs_beyond",
     "perfect",
     "proportional_limit",
+    "recovered",
+    "right_at_once",
     "squared_norm",
     "trajectory",
 ]
@@ -110,6 +112,28 @@ def orthogonal_limit(setting: Setting, objective: Objective | None = None) -> So
 def proportional_limit(setting: Setting, objective: Objective | None = None) -> Solution:
     """The max margin at this d/n for n → ∞ (P9)."""
     return proportional.max_margin(setting, objective)
+
+
+def right_at_once(setting: Setting) -> float:
+    """1 where ERM's first step has the training minority right, κ ≥ γ²(2ρ−1) − 1; else 0."""
+    at_once = orthogonal.log_fitting_time(setting, Objective.erm()) == -math.inf
+    return float(at_once)
+
+
+def recovered(setting: Setting, objective: Objective) -> dict[str, float]:
+    """log t of when the training set is fitted and when the minority is recovered, and log λ*.
+
+    Examples
+    --------
+    >>> setting = Setting(n=1000, d=1000, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> {key: round(value, 3) for key, value in recovered(setting, Objective.erm()).items()}
+    {'fitted': 1.756, 'recovered': 4.068, 'decay': -5.288}
+    """
+    return {
+        "fitted": float(orthogonal.log_fitting_time(setting, objective)),
+        "recovered": orthogonal.log_crossing_time(setting, objective),
+        "decay": math.log(orthogonal.critical_decay(setting, objective)),
+    }
 
 
 def late(setting: Setting, objective: Objective, times: ArrayLike) -> Trajectory:
