@@ -236,8 +236,8 @@ def test_near_the_critical_memory_decay_delays_by_one_law(ratios, method):
             for x in shares
         ]
         gaps.append(np.abs(np.exp(found) / expected - 1))
-    assert (gaps[1] < 0.02).all()
-    assert (gaps[1] < 0.7 * gaps[0]).all()
+    assert (gaps[1] < [0.01, 0.04, 0.1]).all()
+    assert (gaps[1] < 0.8 * gaps[0]).all()
 
 
 def test_a_crossing_with_decay_is_the_plain_integrators():
