@@ -9,18 +9,20 @@ from typing import Any
 
 from ..studies.arguments import Progress, silent
 from ..theory import SettingError
-from . import dynamics, interpretable, trajectories
+from . import delay, dynamics, interpretable, train_and_test, trajectories
 from .style import save
 
 __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 
 _FIGURES = {
+    "delay": delay,
     "dynamics": dynamics,
     "interpretable": interpretable,
+    "train-and-test": train_and_test,
     "trajectories": trajectories,
 }
 NAMES = tuple(_FIGURES)
-OF_MANY_DRAWS = frozenset({"dynamics", "interpretable"})
+OF_MANY_DRAWS = frozenset({"dynamics", "interpretable", "train-and-test"})
 """Those whose number of draws can be chosen."""
 
 
@@ -64,7 +66,7 @@ def make(
     Examples
     --------
     >>> NAMES
-    ('dynamics', 'interpretable', 'trajectories')
+    ('delay', 'dynamics', 'interpretable', 'train-and-test', 'trajectories')
     """
     if name not in _FIGURES:
         raise SettingError("name", name, f"one of {', '.join(NAMES)}")

@@ -27,7 +27,8 @@ from ..theory import (
     orthogonal,
     proportional,
 )
-from .style import PAGE_WIDTH, Table, colour, new_figure, style
+from .draws import mean_and_error
+from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]
 
@@ -137,7 +138,7 @@ class Dynamics:
 
         for k, panel in enumerate(self.panels):
             aspect = f"{ASPECTS[k]:g}"
-            mean, error = _summary(panel.simulated)
+            mean, error = mean_and_error(panel.simulated)
             for o, name in enumerate(_NAMES):
                 for t, y, e in zip(self.times, panel.predicted[o], panel.error[o], strict=True):
                     yield aspect, name, "proportional limit", text(t), text(y), text(e)
@@ -146,13 +147,6 @@ class Dynamics:
                 for t, y, e in zip(self.simulated_times, mean[o], error[o], strict=True):
                     yield aspect, name, "simulation", text(t), text(y), text(e)
             yield aspect, "", "max margin", "", text(panel.limit), ""
-
-
-def _summary(simulated: Array) -> tuple[Array, Array]:
-    """Mean and standard error over the draws."""
-    count = len(simulated)
-    spread = simulated.std(axis=0, ddof=1) if count > 1 else np.full(simulated.shape[1:], np.nan)
-    return simulated.mean(axis=0), spread / math.sqrt(count)
 
 
 def compute(
@@ -267,8 +261,8 @@ def draw(data: Dynamics) -> Figure:
         for axes, panel, aspect in zip(grid.flat, data.panels, ASPECTS, strict=True):
             _draw_panel(axes, data, panel)
             axes.set_title(f"$d/n$ = {aspect:g}: {_ends(panel)}")
-        for axes in grid[1]:
-            axes.set_xlabel("time $t$ = learning rate × steps")
+        for axes in grid[0]:
+            axes.set_xlabel("")
         for axes in grid[:, 0]:
             axes.set_ylabel("minority, test accuracy")
         figure.legend(handles=_handles(), loc="outside lower center", ncols=4)
@@ -292,7 +286,8 @@ def _ends(panel: Panel) -> str:
 
 
 def _draw_panel(axes: Axes, data: Dynamics, panel: Panel) -> None:
-    mean, error = _summary(panel.simulated)
+    mean, error = mean_and_error(panel.simulated)
+    beyond = time_axis(axes, data.times[0], data.times[-1])
     for o, name in enumerate(_NAMES):
         axes.plot(data.times, panel.predicted[o], color=colour(name), zorder=2)
         axes.plot(
@@ -314,12 +309,5 @@ def _draw_panel(axes: Axes, data: Dynamics, panel: Panel) -> None:
             elinewidth=0.8,
             zorder=3,
         )
-    beyond = 30 * data.times[-1]
     axes.plot(beyond, panel.limit, color="black", marker="o", markersize=4, clip_on=False)
-    axes.set(xscale="log", xlim=(data.times[0] / 2, 2 * beyond), ylim=(-0.03, 1.03))
-    first, last = np.log10(data.times[[0, -1]])
-    ticks = 10.0 ** np.arange(np.ceil(first), last + 0.5, 2)
-    axes.set_xticks(
-        [*ticks, beyond], [*(f"$10^{{{np.log10(t):.0f}}}$" for t in ticks), "$\\infty$"]
-    )
-    axes.minorticks_off()
+    axes.set_ylim(-0.03, 1.03)

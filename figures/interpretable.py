@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -30,7 +30,8 @@ from ..theory import (
     SettingError,
     proportional,
 )
-from .style import PAGE_WIDTH, Table, colour, new_figure, style
+from .draws import Band
+from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Interpretable", "compute", "default_setting", "draw"]
 
@@ -38,7 +39,6 @@ Array: TypeAlias = NDArray[np.float64]
 
 _RECORD = range(0, STEPS + 1, 4)
 _GROUPS = ("majority", "minority")
-_EDGES = (0.05, 0.95)
 _DASHED = (0, (3, 1.5))
 _GREY = "0.35"
 _PAPER: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
@@ -69,32 +69,6 @@ def default_setting() -> Setting:
     True
     """
     return figure_1_setting()
-
-
-class Band(NamedTuple):
-    """Mean over the draws, and where 90 % of them are.
-
-    Examples
-    --------
-    >>> Band.of(np.arange(21.0)[:, None]).low.tolist()
-    [1.0]
-    """
-
-    mean: Array
-    low: Array
-    high: Array
-
-    @classmethod
-    def of(cls, draws: Array) -> Band:
-        """From draws (S, …).
-
-        Examples
-        --------
-        >>> Band.of(np.arange(21.0)[:, None]).mean.tolist()
-        [10.0]
-        """
-        low, high = np.quantile(draws, _EDGES, axis=0)
-        return cls(draws.mean(axis=0), low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,8 +329,7 @@ def _draw_regions(axes: Axes, data: Interpretable, column: int) -> None:
 
 
 def _draw_later(axes: Axes, data: Interpretable, column: int) -> None:
-    last = data.times[-1]
-    beyond = 100 * last
+    beyond = time_axis(axes, data.times[0], data.times[-1], decades=4)
     for g, shade in enumerate(_colours(column)):
         band = Band.of(data.later[:, column, g])
         axes.fill_between(data.times, band.low, band.high, color=shade, alpha=0.25, linewidth=0)
@@ -368,13 +341,7 @@ def _draw_later(axes: Axes, data: Interpretable, column: int) -> None:
         )
         axes.plot(beyond, data.predicted[column, g], **_PREDICTED)
     axes.axvline(STEPS * RATES[column], **_PAPER, zorder=0)
-    axes.set(xscale="log", xlim=(data.times[0], 10 * beyond), ylim=(-0.03, 1.03))
-    first, end_ = np.log10(data.times[[0, -1]])
-    ticks = 10.0 ** np.arange(np.ceil(first), end_ + 0.5, 4)
-    names = [f"$10^{{{np.log10(t):.0f}}}$" for t in ticks]
-    axes.set_xticks([*ticks, beyond], [*names, "$\\infty$"])
-    axes.minorticks_off()
-    axes.set_xlabel("time $t$ = learning rate × steps")
+    axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel("test accuracy")
     axes.set_title(_later_title(data, column))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -22,6 +24,7 @@ __all__ = [
     "new_figure",
     "save",
     "style",
+    "time_axis",
 ]
 
 COLUMN_WIDTH, PAGE_WIDTH = 3.35, 6.9
@@ -97,6 +100,40 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure
+
+
+def time_axis(
+    axes: Axes, first: float, last: float, *, decades: int = 2, end: bool = True
+) -> float:
+    """A logarithmic axis of times with a tick every so many decades; where t = ∞ is put.
+
+    Parameters
+    ----------
+    axes : Axes
+    first, last : float
+        Times.
+    decades : int
+        Between two ticks.
+    end : bool
+        Leave room for t = ∞, with a tick.
+
+    Examples
+    --------
+    >>> axes = new_figure(2.0, 1.0).subplots()
+    >>> round(time_axis(axes, 0.1, 1e6)), axes.get_xticklabels()[1].get_text()
+    (30000000, '$10^{1}$')
+    """
+    low, high = math.log10(first), math.log10(last)
+    exponents = list(range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1, decades))
+    ticks, labels = [10.0**k for k in exponents], [f"$10^{{{k}}}$" for k in exponents]
+    beyond = 30 * last
+    if end:
+        ticks, labels = [*ticks, beyond], [*labels, "$\\infty$"]
+    axes.set(xscale="log", xlim=(first / 2, 2 * (beyond if end else last)))
+    axes.set_xticks(ticks, labels)
+    axes.minorticks_off()
+    axes.set_xlabel("time $t$ = learning rate × steps")
+    return beyond
 
 
 def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:

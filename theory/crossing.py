@@ -45,8 +45,12 @@ def minority_margin(weights: Solution | Trajectory, setting: Setting) -> Array:
     return np.asarray(weights.core - setting.gamma * np.asarray(weights.spurious))
 
 
-def sign_changes(function: Callable[[Array], Array], grid: Array) -> tuple[list[float], float]:
+def sign_changes(
+    function: Callable[[Array], Array], grid: Array, parts: int = 40
+) -> tuple[list[float], float]:
     """Where a function changes its sign between two points of a grid, and its value at the last.
+
+    A cell is divided into so many parts, and again: few where a point costs more than a call.
 
     Examples
     --------
@@ -62,7 +66,7 @@ def sign_changes(function: Callable[[Array], Array], grid: Array) -> tuple[list[
     for i in changes:
         low, high = grid[i], grid[seen[np.searchsorted(seen, i) + 1]]
         while high - low > _RESOLVED:
-            inner = np.linspace(low, high, 40)
+            inner = np.linspace(low, high, parts)
             changed = np.flatnonzero(np.sign(function(inner[1:])) != np.sign(values[i]))
             if not changed.size:
                 # Closer than the function's own rounding.

@@ -103,7 +103,7 @@ def critical_decay(setting: Setting, objective: Objective) -> float:
         return minority_margin(ridge_path(setting, objective, strengths), setting)
 
     grid = np.linspace(-math.log(_STRONGEST), -math.log(_WEAKEST), _POINTS)
-    found, _ = sign_changes(margins, grid)
+    found, _ = sign_changes(margins, grid, parts=8)
     return math.exp(-found[-1]) if found else math.nan
 
 

@@ -5,7 +5,7 @@ from .cures import CURED, FAR, cure_over_time, cured_limits, lasting_cure
 from .finite import WAYS, over_time
 from .late import orthogonal_data, same_data, shift_against_weight, without_memory
 from .margins import LADDER, noisy_cells, scaled_cells, thresholds, two_sides
-from .outside import delay
+from .outside import train_and_test
 from .paper import figure_1
 from .random_features import cosines
 
@@ -22,7 +22,7 @@ SIMULATIONS: dict[str, Simulation] = {
     "noise": Simulation(noisy_cells, batches=2),
     "over-time": Simulation(over_time, batches=2 * len(WAYS)),
     "threshold": Simulation(thresholds, batches=2),
-    "delay": Simulation(delay, batches=0),
+    "train-and-test": Simulation(train_and_test, batches=0),
     "figure-1": Simulation(figure_1, batches=3),
     "cures": Simulation(cured_limits, batches=2 * len(CURED)),
     "curing-flow": Simulation(cure_over_time, batches=len(FAR)),

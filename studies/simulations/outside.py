@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ...sims import Sample, draw, gradient_flow, ridge_path
-from ...theory import Objective, Trajectory, orthogonal
+from ...sims import draw, gradient_flow
+from ...theory import Objective, orthogonal
 from ...theory.theorem import fact
+from ..delay import delay
 from ..measure import SIZE
 from ..plan import Plan
 from ..statements import Statement, exact, under
 from .common import GAMMA, RHO, minority_margin, with_memory
 
-__all__ = ["delay"]
-
-Array: TypeAlias = NDArray[np.float64]
+__all__ = ["train_and_test"]
 
 _NOISES = (0.0, 0.1)
 _WORDS = {
@@ -28,12 +23,12 @@ _WORDS = {
 }
 
 
-def delay(plan: Plan) -> Iterator[Statement]:
+def train_and_test(plan: Plan) -> Iterator[Statement]:
     """(g) Train and test apart.
 
     Examples
     --------
-    >>> rows = delay(Plan(0, 8, None, lambda done, total, label: None))
+    >>> rows = train_and_test(Plan(0, 8, None, lambda done, total, label: None))
     >>> [next(rows).id for _ in range(3)]
     ['g.at-once.below', 'g.at-once.above', 'g.delay.0.fitted']
     """
@@ -55,40 +50,13 @@ def delay(plan: Plan) -> Iterator[Statement]:
     for noise in _NOISES:
         memory = 0.7 * orthogonal.critical_memory(RHO, GAMMA)
         setting = with_memory(SIZE, 50, memory, label_noise=noise)
-        sample = draw(setting, plan.stream(9), kind="orthogonal")
-        found = {
-            "fitted": _root(lambda x, s=sample: _smallest(_flow(s, x)), -3.0, 15.0),
-            "recovered": _root(lambda x, s=sample: minority_margin(_flow(s, x)), -3.0, 15.0),
-            "decay": _root(lambda x, s=sample: minority_margin(_path(s, x)), -15.0, 0.0),
-        }
+        found = delay(draw(setting, plan.stream(9), kind="orthogonal"), erm, GAMMA)
         for name, prediction in late.at(setting, erm).items():
             row = exact(
                 f"g.delay.{noise:g}.{name}",
                 f"orthogonal data, κ = 0.7κ*, label noise {noise:g}, ERM: {_WORDS[name]}",
                 prediction=prediction,
-                observed=found[name],
+                observed=getattr(found, name),
                 tolerance=1e-6,
             )
             yield from under(late, [row])
-
-
-def _flow(sample: Sample, log_times: Array) -> Trajectory:
-    return gradient_flow(sample, Objective.erm(), np.exp(log_times))
-
-
-def _path(sample: Sample, log_strengths: Array) -> Trajectory:
-    return ridge_path(sample, Objective.erm(), np.exp(log_strengths))
-
-
-def _smallest(run: Trajectory) -> Array:
-    return np.asarray(run.margins).min(axis=1)
-
-
-def _root(function: Callable[[Array], Array], low: float, high: float) -> float:
-    """The last change of sign, on a grid and once more inside its cell."""
-    for _ in range(2):
-        grid = np.linspace(low, high, 121)
-        values = function(grid)
-        k = int(np.flatnonzero(values[:-1] * values[1:] <= 0)[-1])
-        low, high = float(grid[k]), float(grid[k + 1])
-    return low + (high - low) * float(values[k] / (values[k] - values[k + 1]))

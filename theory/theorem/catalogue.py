@@ -264,7 +264,7 @@ FACTS: tuple[Fact, ...] = (
         quantity="training accuracy of the minority at the first step",
         predict=predictions.right_at_once,
         kind="exact",
-        simulation="delay",
+        simulation="train-and-test",
     ),
     Fact(
         name="delay",
@@ -277,7 +277,7 @@ FACTS: tuple[Fact, ...] = (
         quantity="log t of both, and log λ*",
         predict=predictions.recovered,
         kind="exact",
-        simulation="delay",
+        simulation="train-and-test",
     ),
     Fact(
         name="figure-1-run",

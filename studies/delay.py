@@ -1,0 +1,104 @@
+"""When a sample is fitted, and when its minority follows: the roots that P15 predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sims import Sample, gradient_flow, ridge_path
+from ..theory import Objective, PitfallsError, Trajectory
+
+__all__ = ["Delay", "delay"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+_TIMES, _STRENGTHS = (-3.0, 23.0), (-27.0, 0.0)
+_POINTS, _ROUNDS = 209, 2
+
+
+class Delay(NamedTuple):
+    """Natural logarithms of two times t = rate × steps and of a weight decay.
+
+    Attributes
+    ----------
+    fitted : float
+        From which on all of the training set is right.
+    recovered : float
+        Of the last change of sign of the mean margin of a test example of the minority.
+    decay : float
+        λ, at which the ridge path's is zero.
+
+    Examples
+    --------
+    >>> Delay._fields
+    ('fitted', 'recovered', 'decay')
+    """
+
+    fitted: float
+    recovered: float
+    decay: float
+
+
+def delay(sample: Sample, objective: Objective, gamma: float) -> Delay:
+    """Find the three in a sample, from its own flow and ridge path.
+
+    Parameters
+    ----------
+    sample : Sample
+    objective : Objective
+    gamma : float
+        γ of its test examples.
+
+    Raises
+    ------
+    PitfallsError
+        One of them is not there, or beyond t = 10¹⁰.
+
+    Examples
+    --------
+    >>> from pitfalls.sims import draw
+    >>> from pitfalls.theory import Setting
+    >>> setting = Setting(n=100, d=5000, rho=0.9, gamma=5.0, sigma=0.07)
+    >>> sample = draw(setting, 0, "orthogonal")
+    >>> [round(x, 3) for x in delay(sample, Objective.erm(), 5.0)]
+    [1.763, 3.927, -5.102]
+    """
+
+    def minority(run: Trajectory) -> Array:
+        return np.asarray(run.core - gamma * run.spurious)
+
+    def flow(log_times: Array) -> Trajectory:
+        return gradient_flow(sample, objective, np.exp(log_times))
+
+    def path(log_strengths: Array) -> Trajectory:
+        return ridge_path(sample, objective, np.exp(log_strengths))
+
+    return Delay(
+        fitted=_last_root(lambda x: np.asarray(flow(x).margins).min(axis=1), _TIMES),
+        recovered=_last_root(lambda x: minority(flow(x)), _TIMES),
+        decay=_last_root(lambda x: -minority(path(-x)), (-_STRENGTHS[1], -_STRENGTHS[0]), -1),
+    )
+
+
+def _last_root(
+    function: Callable[[Array], Array], ends: tuple[float, float], sign: int = 1
+) -> float:
+    """The last change of sign, on a grid and once more inside its cell; times ``sign``."""
+    low, high = ends
+    values = np.zeros(2)
+    for _ in range(_ROUNDS):
+        grid = np.linspace(low, high, _POINTS)
+        values = function(grid)
+        changes = np.flatnonzero(values[:-1] * values[1:] <= 0)
+        if not changes.size:
+            raise PitfallsError(
+                "the margin does not change its sign between t = 0.05 and 1e10 (or λ = 1 and "
+                "2e-12): there is nothing to wait for, or it comes later."
+            )
+        k = int(changes[-1])
+        low, high = float(grid[k]), float(grid[k + 1])
+        values = values[k : k + 2]
+    return sign * (low + (high - low) * float(values[0] / (values[0] - values[1])))
