@@ -265,7 +265,7 @@ def _apart(data: TrainAndTest, panel: Panel) -> str:
     if not fitted.size:
         return "not fitted in the time shown"
     k = int(fitted[0])
-    return f"fitted at $t$ = {data.times[k]:.2g}, {100 * panel.test[0, k]:.0f} % right"
+    return f"fitted at $t$ = {data.times[k]:.2g}, test then {100 * panel.test[0, k]:.0f} %"
 
 
 def _draw_needed(axes: Axes, data: TrainAndTest, panel: Panel) -> None:
@@ -273,4 +273,4 @@ def _draw_needed(axes: Axes, data: TrainAndTest, panel: Panel) -> None:
     for name, counts in zip(_NAMES, panel.needed(), strict=True):
         axes.plot(data.times, counts, color=colour(name))
     axes.set_yscale("log")
-    axes.set_ylim(0.8, 3e3)
+    axes.set_ylim(0.8, 1e3)

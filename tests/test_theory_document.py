@@ -19,7 +19,7 @@ TESTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["theory.md", "mat.md"])
+@pytest.mark.parametrize("name", ["theory.md", "mat.md", "generalization.md"])
 def test_the_examples_give_what_they_say(name):
     failures, examples = doctest.testfile(
         str(DOCUMENT.with_name(name)),

@@ -1,0 +1,123 @@
+"""The figures of what training reads and of how late the minority follows."""
+
+import csv
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pitfalls import figures
+from pitfalls.figures import delay, style, train_and_test
+from pitfalls.sims import Sample, draw, gradient_flow, stream
+from pitfalls.studies.delay import delay as found_in
+from pitfalls.theory import (
+    Objective,
+    PitfallsError,
+    Setting,
+    SettingError,
+    generalization,
+    orthogonal,
+    proportional,
+)
+
+SMALL = Setting(60, 600, 0.9, 5.0, 0.18, 0.12, 0.12)
+
+
+@pytest.fixture(scope="module")
+def apart():
+    return train_and_test.compute(SMALL, seed=2, latest=1e4, replicates=3, sites=16)
+
+
+@pytest.fixture(scope="module")
+def late():
+    return delay.compute(
+        delay.default_setting(), ratios=[0.3, 0.8], simulated=[0.5, 0.95], shares=[0.1, 0.9]
+    )
+
+
+def test_training_and_test_are_those_of_the_library(apart):
+    noiseless, noisy = apart.panels
+    assert (noiseless.setting.label_noise, noisy.setting.label_noise) == (0.0, 0.1)
+    objective = Objective.logit_shifting(noisy.setting)
+    run = proportional.flow(noisy.setting, objective, apart.times, seed=2, sets=4, sites=16)
+    np.testing.assert_array_equal(noisy.train[2], run.train.minority)
+    np.testing.assert_array_equal(noisy.test[2], run.accuracy(noisy.setting).minority)
+    one = gradient_flow(
+        draw(noisy.setting, stream(2, 1, 0)), Objective.erm(), apart.simulated_times
+    )
+    np.testing.assert_allclose(noisy.simulated[0, 0, 0], one.train.minority, atol=1e-9)
+    test = one.accuracy(noisy.setting).minority
+    np.testing.assert_allclose(noisy.simulated[0, 0, 1], test, atol=1e-6)
+
+
+def test_the_examples_needed_are_those_that_show_the_gap(apart):
+    panel = apart.panels[0]
+    counts = panel.needed()
+    gap = panel.train - panel.test
+    assert (np.isfinite(counts) == (gap > 0.02)).all()
+    for o, t in ((0, -1), (0, len(apart.times) // 2)):
+        expected = generalization.examples_needed(panel.test[o, t], panel.train[o, t])
+        assert counts[o, t] == expected
+
+
+def test_a_delay_is_that_of_the_theory_and_of_samples(late):
+    setting = delay.default_setting()
+    for curve in late.curves:
+        for k, ratio in enumerate((0.3, 0.8)):
+            kappa = ratio * 9 / 19
+            where = replace(
+                setting, sigma=math.sqrt(kappa / setting.delta), label_noise=curve.noise
+            )
+            log_time = orthogonal.log_crossing_time(where, Objective.erm())
+            assert curve.recovered[k] == pytest.approx(log_time, abs=1e-8)
+            assert curve.fitted[k] < 6
+        # The one of 0.95κ* is beyond what is shown, but for much label noise.
+        assert curve.simulated[0, 0] == 0.5
+        assert len(curve.simulated) == (1 if curve.noise < 0.3 else 2)
+        assert np.exp(curve.later) == pytest.approx(
+            np.tile([-math.log(0.9) / 0.1, -math.log(0.1) / 0.9], (2, 1)), rel=0.2
+        )
+    half = replace(setting, sigma=math.sqrt(4.5 / 19 / setting.delta))
+    assert late.curves[0].simulated[0, 2] == pytest.approx(
+        orthogonal.log_crossing_time(half, Objective.erm()), abs=1e-4
+    )
+
+
+def test_what_is_not_there_is_not_found():
+    lost = Sample.from_arrays([[1.0, 1.0, 0.1], [1.0, -1.0, 0.1]], [1, 1], [1, 0])
+    with pytest.raises(PitfallsError, match="does not change its sign"):
+        found_in(lost, Objective.erm(), 0.1)
+
+
+@pytest.mark.parametrize(("module", "name"), [(train_and_test, "apart"), (delay, "late")])
+def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_path):
+    data = request.getfixturevalue(name)
+    figure = module.draw(data)
+    figure.canvas.draw()
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    legend = figure.legends[0].get_window_extent()
+    for k, box in enumerate([*boxes, legend]):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1 + 1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
+        assert not any(box.overlaps(other) for other in [*boxes, legend][k + 1 :])
+    assert all(axes.get_title(loc="left") for axes in figure.axes[:2])
+    assert module.ALT_TEXT.endswith(".")
+    table = data.table()
+    paths = style.save(figure, table, tmp_path, "picture")
+    rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == len(next(iter(table.values())))
+
+
+@pytest.mark.parametrize(
+    ("figure", "field", "changes"),
+    [
+        ("delay", "gamma", {"gamma": 1.0}),
+        ("delay", "gamma", {"d": 0}),
+        ("delay", "core_noise", {"core_noise": 0.1}),
+    ],
+)
+def test_what_has_no_delay_is_refused(figure, field, changes, tmp_path):
+    with pytest.raises(SettingError) as caught:
+        figures.make(figure, tmp_path, changes)
+    assert caught.value.field == field
+    assert list(tmp_path.iterdir()) == []
