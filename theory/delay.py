@@ -12,6 +12,7 @@ from .cells import cell_system
 from .crossing import flow_changes, minority_margin, sign_changes
 from .errors import PitfallsError, SettingError
 from .objective import Objective
+from .results import Trajectory
 from .ridge import ridge_path
 from .setting import MAJORITY, MINORITY, Setting
 
@@ -63,8 +64,8 @@ def log_fitting_time(setting: Setting, objective: Objective, *, strength: float 
             "unluckiest of many examples is never right. proportional.flow has the share that is."
         )
 
-    def smallest(run: object) -> Array:
-        return np.asarray(run.margins).min(axis=1)  # type: ignore[attr-defined]
+    def smallest(run: Trajectory) -> Array:
+        return np.asarray(np.min(run.margins, axis=1))  # type: ignore[arg-type]
 
     changes, last = flow_changes(setting, objective, strength, smallest)
     if last <= 0:

@@ -136,7 +136,7 @@ def _expected_loss(mean: Array, deviation: Array) -> Array:
     rest = density @ bounded
     ratio = mean / wide[:, 0]
     hinge = wide[:, 0] * np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi) - mean * ndtr(-ratio)
-    return np.where(deviation < 1, narrow @ masses / masses.sum(), hinge + rest)
+    return np.asarray(np.where(deviation < 1, narrow @ masses / masses.sum(), hinge + rest))
 
 
 @dataclass(frozen=True)

@@ -246,12 +246,12 @@ def _together(
             if left is not None:
                 remaining[k, : k + 1] += left.remaining / sets
         kept_of_set = (dual[:, own], margins[:, own], shares) if examples else (None, None, None)
-        runs.append(Trajectory(*_fields(problem, times, numbers[index], *kept_of_set)))
+        runs.append(Trajectory(**_fields(problem, times, numbers[index], *kept_of_set)))
         if examples:
             correlation += (memory * sites.measure) @ memory.T / sets
     everything = (dual, margins, np.tile(shares / sets, sets)) if examples else (None, None, None)
     return MeanField(
-        *_fields(problem, times, numbers.mean(axis=0), *everything),
+        **_fields(problem, times, numbers.mean(axis=0), *everything),
         sets=tuple(runs),
         correlation=correlation if examples else None,
         response=remaining if response else None,
@@ -277,10 +277,21 @@ def _fields(
     dual: Array | None,
     margins: Array | None,
     shares: Array | None,
-) -> tuple[Any, ...]:
-    """What a trajectory is made of, in its order."""
+) -> dict[str, Any]:
+    """What a trajectory is made of."""
     system = problem.system
     core, spurious, memory, loss, majority, minority = numbers.T
     majority_share = float(system.shares[system.groups == MAJORITY].sum())
     train = GroupAccuracy.of(majority, minority, majority_share)
-    return times, core, spurious, memory, loss, train, dual, margins, shares, problem.name
+    return {
+        "times": times,
+        "core": core,
+        "spurious": spurious,
+        "memory": memory,
+        "loss": loss,
+        "train": train,
+        "dual": dual,
+        "margins": margins,
+        "shares": shares,
+        "name": problem.name,
+    }
