@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,10 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..sims import draw as draw_sample
-from ..sims import gradient_flow, replicate, stream
-from ..studies.arguments import Progress, check_run, silent
-from ..studies.train import ONE_LIMIT
+from ..studies.arguments import Progress, silent
 from ..theory import (
     NotSeparableError,
     Setting,
@@ -28,6 +24,7 @@ from ..theory import (
     proportional,
 )
 from .draws import mean_and_error
+from .over_time import Both, both_ways, three_methods
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]
@@ -41,7 +38,6 @@ _NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (1.5, 1.5))
 _A_DECADE = 4
 _SIMULATED = 15
-_SETS = 4
 
 ALT_TEXT = (
     "Four panels, d/n = 0.5, 1.8, 10 and 100: test accuracy of the minority over time until 10¹². "
@@ -188,57 +184,48 @@ def compute(
     >>> [panel.setting.d for panel in data.panels]
     [25, 90, 500, 5000]
     """
-    check_run(seed, replicates, workers, least=1)
     if setting.kappa == 0:
         raise SettingError("sigma", setting.sigma, "> 0, with d > 0", "κ is what the panels share.")
     decades = np.log10(latest) + 2
     times = np.logspace(-2, np.log10(latest), 1 + _A_DECADE * math.ceil(decades))
     few = np.logspace(-2, np.log10(latest), _SIMULATED)
-    settings = [_with_aspect(setting, aspect) for aspect in ASPECTS]
-    total, done = len(settings) * (replicates + len(ONE_LIMIT)), 0
-    panels = []
-    for k, where in enumerate(settings):
-        objectives = [make(where) for make in ONE_LIMIT.values()]
-        found, label = [], f"d/n = {ASPECTS[k]:g}"
-        streams = [stream(seed, k, index) for index in range(replicates)]
-        for result in replicate(partial(_simulate, where, few), streams, workers):
-            found.append(result)
-            done += 1
-            progress(done, total, label)
-        predicted = []
-        for objective in objectives:
-            run = proportional.flow(where, objective, times, seed=seed, sets=_SETS, sites=sites)
-            predicted.append(run)
-            done += 1
-            progress(done, total, label)
-        try:
-            limit = float(proportional.max_margin(where).accuracy(where).minority)
-        except NotSeparableError:
-            limit = math.nan
-
-        def minority(run: Trajectory, where: Setting = where) -> Array:
-            return run.accuracy(where).minority
-
-        panels.append(
-            Panel(
-                setting=where,
-                predicted=np.stack([minority(run) for run in predicted]),
-                error=np.stack([run.standard_error(minority) for run in predicted]),
-                simulated=np.stack(found),
-                orthogonal=np.stack(
-                    [minority(orthogonal.flow(where, each, times)) for each in objectives]
-                ),
-                limit=limit,
-            )
-        )
-    return Dynamics(times, few, panels)
+    found = both_ways(
+        [_with_aspect(setting, aspect) for aspect in ASPECTS],
+        three_methods,
+        times,
+        few,
+        _minority,
+        seed=seed,
+        replicates=replicates,
+        sites=sites,
+        workers=workers,
+        progress=progress,
+    )
+    return Dynamics(times, few, [_panel(each, times) for each in found])
 
 
-def _simulate(setting: Setting, times: Array, seed: np.random.SeedSequence) -> Array:
-    """The minority's test accuracy (methods, t) of one draw."""
-    objectives = [make(setting) for make in ONE_LIMIT.values()]
-    runs = gradient_flow(draw_sample(setting, seed), objectives, times)
-    return np.stack([run.accuracy(setting).minority for run in runs])
+def _minority(run: Trajectory, setting: Setting) -> Array:
+    return run.accuracy(setting).minority
+
+
+def _panel(found: Both, times: Array) -> Panel:
+    where = found.setting
+    try:
+        limit = float(proportional.max_margin(where).accuracy(where).minority)
+    except NotSeparableError:
+        limit = math.nan
+    return Panel(
+        setting=where,
+        predicted=np.stack([_minority(run, where) for run in found.runs]),
+        error=np.stack(
+            [run.standard_error(lambda each: _minority(each, where)) for run in found.runs]
+        ),
+        simulated=found.simulated,
+        orthogonal=np.stack(
+            [_minority(orthogonal.flow(where, each, times), where) for each in three_methods(where)]
+        ),
+        limit=limit,
+    )
 
 
 def _with_aspect(setting: Setting, aspect: float) -> Setting:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -15,13 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..sims import draw as draw_sample
-from ..sims import gradient_flow, replicate, stream
-from ..studies.arguments import Progress, check_run, silent
-from ..studies.train import ONE_LIMIT
-from ..theory import Setting, Trajectory, orthogonal, proportional
+from ..studies.arguments import Progress, silent
+from ..theory import Setting, Trajectory, orthogonal
 from ..theory.generalization import examples_needed
 from .draws import mean_and_error
+from .over_time import both_ways, three_methods
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "NOISES", "Panel", "TrainAndTest", "compute", "default_setting", "draw"]
@@ -35,7 +32,6 @@ _NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (2, 1.5))
 _A_DECADE = 8
 _SIMULATED = 15
-_SETS = 4
 _SMALLEST_GAP = 0.02
 _FITTED = 0.995
 
@@ -173,41 +169,31 @@ def compute(
     >>> len(draw(data).axes)
     4
     """
-    check_run(seed, replicates, workers, least=1)
     decades = np.log10(latest) + 1
     times = np.logspace(-1, np.log10(latest), 1 + _A_DECADE * math.ceil(decades))
     few = np.logspace(-1, np.log10(latest), _SIMULATED)
-    total, done = len(NOISES) * (replicates + len(ONE_LIMIT)), 0
+    found = both_ways(
+        [replace(setting, label_noise=noise) for noise in NOISES],
+        three_methods,
+        times,
+        few,
+        _minority,
+        seed=seed,
+        replicates=replicates,
+        sites=sites,
+        workers=workers,
+        progress=progress,
+    )
     panels = []
-    for k, noise in enumerate(NOISES):
-        where = replace(setting, label_noise=noise)
-        label, found, predicted = f"label noise {noise:g}", [], []
-        streams = [stream(seed, k, index) for index in range(replicates)]
-        for result in replicate(partial(_simulate, where, few), streams, workers):
-            found.append(result)
-            done += 1
-            progress(done, total, label)
-        for make in ONE_LIMIT.values():
-            run = proportional.flow(
-                where, make(where), times, seed=seed, sets=_SETS, sites=sites, examples=False
-            )
-            predicted.append(_both(run, where))
-            done += 1
-            progress(done, total, label)
-        train, test = np.stack(predicted, axis=1)
-        panels.append(Panel(where, train, test, np.stack(found)))
+    for where, runs, simulated in found:
+        train, test = np.stack([_minority(run, where) for run in runs], axis=1)
+        panels.append(Panel(where, train, test, simulated))
     return TrainAndTest(times, few, panels)
 
 
-def _both(run: Trajectory, setting: Setting) -> Array:
+def _minority(run: Trajectory, setting: Setting) -> Array:
     """Training and test accuracy of the minority (2, T)."""
     return np.stack((run.train.minority, run.accuracy(setting).minority))
-
-
-def _simulate(setting: Setting, times: Array, seed: np.random.SeedSequence) -> Array:
-    objectives = [make(setting) for make in ONE_LIMIT.values()]
-    runs = gradient_flow(draw_sample(setting, seed), objectives, times)
-    return np.stack([_both(run, setting) for run in runs])
 
 
 def draw(data: TrainAndTest) -> Figure:

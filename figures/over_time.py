@@ -1,0 +1,123 @@
+"""Runs of several methods in several settings, predicted for n → ∞ and simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sims import draw, gradient_flow, replicate, stream
+from ..studies.arguments import Progress, check_run
+from ..studies.train import ONE_LIMIT
+from ..theory import Objective, Setting, Trajectory, proportional
+
+__all__ = ["Both", "both_ways", "three_methods"]
+
+Array: TypeAlias = NDArray[np.float64]
+Methods: TypeAlias = Callable[[Setting], Sequence[Objective]]
+Read: TypeAlias = Callable[[Trajectory, Setting], Array]
+
+_SETS = 4
+
+
+def three_methods(setting: Setting) -> list[Objective]:
+    """ERM, reweighting and logit shifting, which share one limit.
+
+    Examples
+    --------
+    >>> [method.name for method in three_methods(Setting.figure_1())]
+    ['ERM', 'reweighting', 'logit shifting']
+    """
+    return [make(setting) for make in ONE_LIMIT.values()]
+
+
+class Both(NamedTuple):
+    """One setting.
+
+    Attributes
+    ----------
+    setting : Setting
+    runs : list of MeanField
+        By P12, one for each method.
+    simulated : array (S, M, ..., t)
+        What was read off the runs of S draws.
+    """
+
+    setting: Setting
+    runs: list[proportional.MeanField]
+    simulated: Array
+
+
+def both_ways(
+    settings: Sequence[Setting],
+    methods: Methods,
+    times: Array,
+    simulated_times: Array,
+    read: Read,
+    *,
+    seed: int,
+    replicates: int,
+    sites: int,
+    workers: int | None,
+    progress: Progress,
+) -> Iterator[Both]:
+    """Predict and simulate each setting; draws have the streams of its place.
+
+    Parameters
+    ----------
+    settings : sequence of Setting
+    methods : callable
+        The objectives in a setting.
+    times, simulated_times : arrays (T,) and (t,)
+    read : callable
+        What is kept of a simulated run, (..., t).
+    seed, replicates, sites, workers, progress
+        As figures take them.
+
+    Raises
+    ------
+    SettingError
+        There are no draws.
+
+    Examples
+    --------
+    >>> [found] = both_ways(
+    ...     [Setting(40, 80, 0.8, 2.0, 0.5)],
+    ...     lambda setting: [Objective.erm()],
+    ...     np.array([1.0, 10.0]),
+    ...     np.array([10.0]),
+    ...     lambda run, setting: run.core,
+    ...     seed=0, replicates=3, sites=16, workers=1, progress=lambda done, total, label: None,
+    ... )
+    >>> found.runs[0].core.shape, found.simulated.shape
+    ((2,), (3, 1, 1))
+    """
+    check_run(seed, replicates, workers, least=1)
+    objectives = [list(methods(setting)) for setting in settings]
+    total = sum(replicates + len(each) for each in objectives)
+    done = 0
+    for k, setting in enumerate(settings):
+        label = f"setting {k + 1} of {len(settings)}"
+
+        def simulate(
+            stream: np.random.SeedSequence, k: int = k, setting: Setting = setting
+        ) -> Array:
+            runs = gradient_flow(draw(setting, stream), objectives[k], simulated_times)
+            return np.stack([read(run, setting) for run in runs])
+
+        found, runs = [], []
+        streams = [stream(seed, k, index) for index in range(replicates)]
+        for result in replicate(simulate, streams, workers):
+            found.append(result)
+            done += 1
+            progress(done, total, label)
+        for objective in objectives[k]:
+            run = proportional.flow(
+                setting, objective, times, seed=seed, sets=_SETS, sites=sites, examples=False
+            )
+            runs.append(run)
+            done += 1
+            progress(done, total, label)
+        yield Both(setting, runs, np.stack(found))
