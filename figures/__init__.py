@@ -9,7 +9,7 @@ from typing import Any
 
 from ..studies.arguments import Progress, silent
 from ..theory import SettingError
-from . import delay, dynamics, interpretable, train_and_test, trajectories
+from . import delay, dynamics, early_stopping, interpretable, train_and_test, trajectories
 from .style import save
 
 __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
@@ -17,12 +17,13 @@ __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 _FIGURES = {
     "delay": delay,
     "dynamics": dynamics,
+    "early-stopping": early_stopping,
     "interpretable": interpretable,
     "train-and-test": train_and_test,
     "trajectories": trajectories,
 }
 NAMES = tuple(_FIGURES)
-OF_MANY_DRAWS = frozenset({"dynamics", "interpretable", "train-and-test"})
+OF_MANY_DRAWS = frozenset({"dynamics", "early-stopping", "interpretable", "train-and-test"})
 """Those whose number of draws can be chosen."""
 
 
@@ -66,7 +67,7 @@ def make(
     Examples
     --------
     >>> NAMES
-    ('delay', 'dynamics', 'interpretable', 'train-and-test', 'trajectories')
+    ('delay', 'dynamics', 'early-stopping', 'interpretable', 'train-and-test', 'trajectories')
     """
     if name not in _FIGURES:
         raise SettingError("name", name, f"one of {', '.join(NAMES)}")

@@ -34,7 +34,14 @@ _FEATURES = (
     "graded",
     "student-rows",
 )
-_FIGURES = ("delay", "dynamics", "interpretable", "train-and-test", "trajectories")
+_FIGURES = (
+    "delay",
+    "dynamics",
+    "early-stopping",
+    "interpretable",
+    "train-and-test",
+    "trajectories",
+)
 _OBJECTIVES = ("erm", "reweighting", "logit-shifting", "curing-scale", "lasting-cure", "mat")
 
 
@@ -220,7 +227,8 @@ def _parser() -> argparse.ArgumentParser:
         "--replicates",
         type=_count,
         metavar="N",
-        help="draws of dynamics or train-and-test (default 12), or interpretable (default 100)",
+        help="draws of dynamics, early-stopping or train-and-test (default 12), or interpretable "
+        "(default 100)",
     )
     figure.set_defaults(run=_figure)
 

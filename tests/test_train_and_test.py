@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pitfalls import figures
-from pitfalls.figures import delay, style, train_and_test
+from pitfalls.figures import delay, early_stopping, style, train_and_test
 from pitfalls.sims import Sample, draw, gradient_flow, stream
 from pitfalls.studies.delay import delay as found_in
 from pitfalls.theory import (
@@ -26,6 +26,11 @@ SMALL = Setting(60, 600, 0.9, 5.0, 0.18, 0.12, 0.12)
 @pytest.fixture(scope="module")
 def apart():
     return train_and_test.compute(SMALL, seed=2, latest=1e4, replicates=3, sites=16)
+
+
+@pytest.fixture(scope="module")
+def stops():
+    return early_stopping.compute(SMALL, seed=2, latest=1e4, replicates=3, sites=16)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +88,30 @@ def test_a_delay_is_that_of_the_theory_and_of_samples(late):
     )
 
 
+def test_stops_are_those_of_the_library(stops):
+    panel = stops.panels[1]
+    cure = proportional.lasting_cure(panel.setting)
+    run = proportional.flow(panel.setting, cure, stops.times, seed=2, sets=4, sites=16)
+    np.testing.assert_array_equal(panel.worst[3], run.accuracy(panel.setting).worst)
+    assert panel.stops[3] == generalization.early_stopping(run, panel.setting)
+    one = gradient_flow(draw(panel.setting, stream(2, 1, 0)), cure, stops.simulated_times)
+    worst = one.accuracy(panel.setting).worst
+    np.testing.assert_allclose(panel.simulated[0, 3], worst, atol=1e-6)
+    rows = list(zip(*stops.table().values(), strict=True))
+    for o, name in enumerate(("ERM", "reweighting", "logit shifting", "lasting cure")):
+        best = [row for row in rows if row[:3] == ("0.1", name, "best")]
+        assert float(best[0][4]) == pytest.approx(panel.worst[o].max())
+
+
 def test_what_is_not_there_is_not_found():
     lost = Sample.from_arrays([[1.0, 1.0, 0.1], [1.0, -1.0, 0.1]], [1, 1], [1, 0])
     with pytest.raises(PitfallsError, match="does not change its sign"):
         found_in(lost, Objective.erm(), 0.1)
 
 
-@pytest.mark.parametrize(("module", "name"), [(train_and_test, "apart"), (delay, "late")])
+@pytest.mark.parametrize(
+    ("module", "name"), [(train_and_test, "apart"), (delay, "late"), (early_stopping, "stops")]
+)
 def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_path):
     data = request.getfixturevalue(name)
     figure = module.draw(data)

@@ -127,7 +127,7 @@ def recovered(setting: Setting, objective: Objective) -> dict[str, float]:
     --------
     >>> setting = Setting(n=1000, d=1000, rho=0.9, gamma=5.0, sigma=0.5)
     >>> {key: round(value, 3) for key, value in recovered(setting, Objective.erm()).items()}
-    {'fitted': 1.756, 'recovered': 4.068, 'decay': -5.288}
+    {'fitted': 1.754, 'recovered': 4.015, 'decay': -5.222}
     """
     return {
         "fitted": float(orthogonal.log_fitting_time(setting, objective)),
