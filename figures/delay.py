@@ -29,6 +29,7 @@ _RATIOS = tuple(np.concatenate((np.linspace(0.02, 0.8, 14), np.linspace(0.82, 0.
 _SIMULATED = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8)
 _SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 _DECAY_RATIOS = (0.3, 0.8)
+_SOONEST = 100.0
 # One hue, light to dark with the noise: the objective is ERM throughout.
 _SHADES = ("#D55E00", "#8F3F00", "#3D1B00")
 _DASHED = (0, (2, 1.5))
@@ -145,7 +146,7 @@ def compute(
     Raises
     ------
     SettingError
-        There is no critical memory, or there is feature noise.
+        There is no critical memory, there is noise, or nothing happens until the latest time.
 
     Examples
     --------
@@ -163,6 +164,10 @@ def compute(
         )
     if setting.has_feature_noise:
         raise SettingError("core_noise", setting.core_noise, "0, as spurious_noise")
+    if setting.label_noise > 0:
+        raise SettingError("label_noise", setting.label_noise, "0", "The figure varies it.")
+    if latest < _SOONEST:
+        raise SettingError("latest", latest, f"{_SOONEST:g} or later", "Before, nothing happens.")
     grids = (np.array(ratios), np.array(simulated), np.array(shares))
     curves = [_curve(setting, noise, seed, latest, *grids) for noise in NOISES]
     return DelayFigure(latest, grids[0], grids[2], curves)

@@ -24,7 +24,7 @@ from ..theory import (
     proportional,
 )
 from .draws import mean_and_error
-from .over_time import Both, both_ways, three_methods
+from .over_time import Both, both_ways, grid, three_methods
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]
@@ -38,6 +38,7 @@ _NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (1.5, 1.5))
 _A_DECADE = 4
 _SIMULATED = 15
+_FIRST = 1e-2
 
 ALT_TEXT = (
     "Four panels, d/n = 0.5, 1.8, 10 and 100: test accuracy of the minority over time until 10¹². "
@@ -186,9 +187,8 @@ def compute(
     """
     if setting.kappa == 0:
         raise SettingError("sigma", setting.sigma, "> 0, with d > 0", "κ is what the panels share.")
-    decades = np.log10(latest) + 2
-    times = np.logspace(-2, np.log10(latest), 1 + _A_DECADE * math.ceil(decades))
-    few = np.logspace(-2, np.log10(latest), _SIMULATED)
+    times = grid(_FIRST, latest, _A_DECADE)
+    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
     found = both_ways(
         [_with_aspect(setting, aspect) for aspect in ASPECTS],
         three_methods,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -18,15 +18,12 @@ from ..studies.arguments import Progress, silent
 from ..theory import Objective, Setting, Trajectory, proportional
 from ..theory.generalization import EarlyStopping, early_stopping
 from .draws import mean_and_error
-from .over_time import both_ways, three_methods
+from .over_time import both_ways, grid, three_methods, with_and_without_noise
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
-__all__ = ["ALT_TEXT", "NOISES", "Panel", "Stopping", "compute", "default_setting", "draw"]
+__all__ = ["ALT_TEXT", "Panel", "Stopping", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-NOISES = (0.0, 0.1)
-"""Label noise of the panels."""
 
 _NAMES = ("ERM", "reweighting", "logit shifting", "lasting cure")
 _RULES = {"best": "o", "average": "s", "loss": "^"}
@@ -38,6 +35,7 @@ _WORDS = {
 _TOLERANCE = 0.01
 _A_DECADE = 16
 _SIMULATED = 15
+_FIRST = 1e-2
 
 ALT_TEXT = (
     "Two panels, without and with label noise: test accuracy of the worst group over time. Logit "
@@ -90,7 +88,7 @@ class Stopping:
     times, simulated_times : arrays (T,) and (t,)
         t = learning rate × steps.
     panels : list of Panel
-        One for each of `NOISES`.
+        Without label noise, and with it.
     """
 
     times: Array
@@ -157,7 +155,7 @@ def compute(
     Parameters
     ----------
     setting : Setting
-        Its label noise is replaced.
+        Shown without label noise, and with its own or 0.1.
     seed : int
     latest : float
         The last time t = learning rate × steps, in (0.01, 1e16].
@@ -173,7 +171,7 @@ def compute(
     Raises
     ------
     SettingError
-        There are no draws, or an observed group is empty.
+        The latest time is too early, there are no draws, or an observed group is empty.
     NotSeparableError
         There is no max margin to cure.
 
@@ -188,11 +186,10 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    decades = np.log10(latest) + 2
-    times = np.logspace(-2, np.log10(latest), 1 + _A_DECADE * math.ceil(decades))
-    few = np.logspace(-2, np.log10(latest), _SIMULATED)
+    times = grid(_FIRST, latest, _A_DECADE)
+    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
     found = both_ways(
-        [replace(setting, label_noise=noise) for noise in NOISES],
+        with_and_without_noise(setting),
         _methods,
         times,
         few,

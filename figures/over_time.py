@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,15 +13,16 @@ from numpy.typing import NDArray
 from ..sims import draw, gradient_flow, replicate, stream
 from ..studies.arguments import Progress, check_run
 from ..studies.train import ONE_LIMIT
-from ..theory import Objective, Setting, Trajectory, proportional
+from ..theory import Objective, Setting, SettingError, Trajectory, proportional
 
-__all__ = ["Both", "both_ways", "three_methods"]
+__all__ = ["Both", "both_ways", "grid", "three_methods", "with_and_without_noise"]
 
 Array: TypeAlias = NDArray[np.float64]
 Methods: TypeAlias = Callable[[Setting], Sequence[Objective]]
 Read: TypeAlias = Callable[[Trajectory, Setting], Array]
 
 _SETS = 4
+_NOISE = 0.1
 
 
 def three_methods(setting: Setting) -> list[Objective]:
@@ -31,6 +34,39 @@ def three_methods(setting: Setting) -> list[Objective]:
     ['ERM', 'reweighting', 'logit shifting']
     """
     return [make(setting) for make in ONE_LIMIT.values()]
+
+
+def with_and_without_noise(setting: Setting) -> list[Setting]:
+    """The setting without label noise, and with its own, or a tenth where it has none.
+
+    Examples
+    --------
+    >>> pair = with_and_without_noise(Setting.figure_1())
+    >>> [each.label_noise for each in pair]
+    [0.0, 0.1]
+    """
+    noises = (0.0, setting.label_noise or _NOISE)
+    return [replace(setting, label_noise=noise) for noise in noises]
+
+
+def grid(first: float, latest: float, a_decade: int) -> Array:
+    """Times from the first to the latest, so many a decade or a few more.
+
+    Raises
+    ------
+    SettingError
+        The latest is not later than the first.
+
+    Examples
+    --------
+    >>> grid(0.1, 1e2, 1).tolist()
+    [0.1, 1.0, 10.0, 100.0]
+    """
+    if not latest > first:
+        raise SettingError("latest", latest, f"later than {first:g}, where the figure begins")
+    decades = np.log10(latest) - np.log10(first)
+    count = 1 + a_decade * math.ceil(round(float(decades), 9))
+    return np.logspace(np.log10(first), np.log10(latest), count)
 
 
 class Both(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -18,20 +18,18 @@ from ..studies.arguments import Progress, silent
 from ..theory import Setting, Trajectory, orthogonal
 from ..theory.generalization import examples_needed
 from .draws import mean_and_error
-from .over_time import both_ways, three_methods
+from .over_time import both_ways, grid, three_methods, with_and_without_noise
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
-__all__ = ["ALT_TEXT", "NOISES", "Panel", "TrainAndTest", "compute", "default_setting", "draw"]
+__all__ = ["ALT_TEXT", "Panel", "TrainAndTest", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-NOISES = (0.0, 0.1)
-"""Label noise of the two columns."""
 
 _NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (2, 1.5))
 _A_DECADE = 8
 _SIMULATED = 15
+_FIRST = 1e-1
 _SMALLEST_GAP = 0.02
 _FITTED = 0.995
 
@@ -96,7 +94,7 @@ class TrainAndTest:
     times, simulated_times : arrays (T,) and (t,)
         t = learning rate × steps.
     panels : list of Panel
-        One for each of `NOISES`.
+        Without label noise, and with it.
     """
 
     times: Array
@@ -141,7 +139,7 @@ def compute(
     Parameters
     ----------
     setting : Setting
-        Its label noise is replaced.
+        Shown without label noise, and with its own or 0.1.
     seed : int
     latest : float
         The last time t = learning rate × steps, in (0.1, 1e16].
@@ -157,7 +155,7 @@ def compute(
     Raises
     ------
     SettingError
-        There are no draws.
+        The latest time is too early, there are no draws.
 
     Examples
     --------
@@ -169,11 +167,10 @@ def compute(
     >>> len(draw(data).axes)
     4
     """
-    decades = np.log10(latest) + 1
-    times = np.logspace(-1, np.log10(latest), 1 + _A_DECADE * math.ceil(decades))
-    few = np.logspace(-1, np.log10(latest), _SIMULATED)
+    times = grid(_FIRST, latest, _A_DECADE)
+    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
     found = both_ways(
-        [replace(setting, label_noise=noise) for noise in NOISES],
+        with_and_without_noise(setting),
         three_methods,
         times,
         few,

@@ -36,6 +36,7 @@ PUBLIC = {
         "EarlyStopping",
         "Groups",
         "accuracy_interval",
+        "decoded",
         "early_stopping",
         "examples_needed",
         "gap",

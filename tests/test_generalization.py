@@ -82,6 +82,37 @@ def test_the_test_loss_is_the_integral(mean, deviation):
     assert found.minority[0] == found.majority[0]
 
 
+def test_decoded_is_what_the_plane_alone_says():
+    run = weights([1.0, 1.0, 0.5], [0.1, 0.4, 0.2], [3.0, 7.0, 0.0])
+    setting = Setting(100, 400, 0.8, 2.0, 0.5, 0.3, 0.2)
+    found = generalization.decoded(run, setting)
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((2, 200_000))
+    for k in range(3):
+        for sign, accuracy in ((1, found.majority[k]), (-1, found.minority[k])):
+            core, spurious = 1 + 0.3 * noise[0], 2.0 * (sign + 0.2 * noise[1])
+            right = (run.core[k] * core + run.spurious[k] * spurious > 0).mean()
+            assert abs(accuracy - right) < 4 * math.sqrt(0.25 / noise.shape[1])
+    single = generalization.decoded(run.at(1), setting)
+    assert single.minority == found.minority[1]
+
+
+@given(st.integers(0, 450), st.floats(0.05, 5))
+def test_without_feature_noise_no_label_noise_can_hide_the_rule(thousandths, kappa):
+    noise = thousandths / 1000
+    setting = Setting(10**6, 10**8, 0.9, 3.0, math.sqrt(kappa / 100), label_noise=noise)
+    limit = orthogonal.max_margin(setting)
+    clean = orthogonal.max_margin(Setting(10**6, 10**8, 0.9, 3.0, math.sqrt(kappa / 100)))
+    assert limit.spurious / limit.core == pytest.approx(clean.spurious / clean.core, rel=1e-9)
+    for own, before in zip(
+        (limit.accuracy(setting).majority, limit.accuracy(setting).minority),
+        (clean.accuracy(setting).majority, clean.accuracy(setting).minority),
+        strict=True,
+    ):
+        assert abs(own - 0.5) <= abs(before - 0.5) + 1e-9
+    assert generalization.decoded(limit, setting) == generalization.decoded(clean, setting)
+
+
 def test_the_test_loss_has_its_groups_its_noise_and_its_limits():
     run = weights([0.0, 2.0, 2.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.5])
     clean = Setting(100, 100, 0.9, 3.0, 0.0)

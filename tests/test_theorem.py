@@ -122,6 +122,15 @@ PREDICTIONS = [
         (1.776982448, -4.918517001),
         5e-9,
     ),
+    # (1 − 2η)(4γ²ρ(1−ρ) + κ)/D, D = 9 + 26κ + κ².
+    (
+        "noise-shrinks",
+        replace(clean(1.0), label_noise=0.1),
+        [],
+        lambda x: (x.core, x.spurious),
+        (0.8 * 10 / 36, 0.8 * 4 / 36),
+        1e-12,
+    ),
     (
         "figure-1-run",
         replace(FIGURE_1, rho=0.901),
@@ -174,6 +183,7 @@ MISSED = {
     "memorization-threshold": [FIGURE_1, nothing(), clean(1.0, gamma=0.0)],
     "fitted-at-once": [nothing(), FIGURE_1],
     "delay": [nothing(), FIGURE_1, clean(1.0), clean(1.0, gamma=1.0)],
+    "noise-shrinks": [nothing(), FIGURE_1, replace(clean(1.0), label_noise=0.5)],
     "figure-1-run": [clean(0.4495, 1.798), replace(FIGURE_1, gamma=4.0), lost(1.798)],
     "figure-1-limit": [replace(FIGURE_1, rho=0.8), replace(FIGURE_1, n=500)],
     "curing-scale": [clean(1.0, rho=1.0), nothing(label_noise=0.1)],

@@ -136,10 +136,16 @@ def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_p
         ("delay", "gamma", {"gamma": 1.0}),
         ("delay", "gamma", {"d": 0}),
         ("delay", "core_noise", {"core_noise": 0.1}),
+        ("delay", "label_noise", {"label_noise": 0.1}),
+        ("delay", "latest", {}),
+        ("train-and-test", "latest", {}),
+        ("early-stopping", "latest", {}),
+        ("dynamics", "latest", {}),
     ],
 )
-def test_what_has_no_delay_is_refused(figure, field, changes, tmp_path):
+def test_what_cannot_be_shown_is_refused(figure, field, changes, tmp_path):
+    latest = 0.005 if field == "latest" else 1e12
     with pytest.raises(SettingError) as caught:
-        figures.make(figure, tmp_path, changes)
+        figures.make(figure, tmp_path, changes, latest=latest)
     assert caught.value.field == field
     assert list(tmp_path.iterdir()) == []

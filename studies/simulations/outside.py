@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...sims import draw, gradient_flow
+from ...sims import draw, gradient_flow, max_margin
 from ...theory import Objective, orthogonal
 from ...theory.theorem import fact
 from ..delay import delay
@@ -16,6 +16,7 @@ from .common import GAMMA, RHO, minority_margin, with_memory
 __all__ = ["train_and_test"]
 
 _NOISES = (0.0, 0.1)
+_FLIPPED = (0.1, 0.4)
 _WORDS = {
     "fitted": "log t from which on all of the training set is right",
     "recovered": "log t from which on the minority is right",
@@ -60,3 +61,17 @@ def train_and_test(plan: Plan) -> Iterator[Statement]:
                 tolerance=1e-6,
             )
             yield from under(late, [row])
+    shrinks = fact("noise-shrinks")
+    for noise in _FLIPPED:
+        setting = with_memory(SIZE, 50, orthogonal.critical_memory(RHO, GAMMA), label_noise=noise)
+        limit = max_margin(draw(setting, plan.stream(10), kind="orthogonal"))
+        expected = shrinks.at(setting)
+        for name, words in (("core", "w_y"), ("spurious", "w_a")):
+            row = exact(
+                f"g.shrunk.{noise:g}.{name}",
+                f"orthogonal data, κ = κ*, label noise {noise:g}: {words} of the max margin",
+                prediction=getattr(expected, name),
+                observed=getattr(limit, name),
+                tolerance=1e-10,
+            )
+            yield from under(shrinks, [row])

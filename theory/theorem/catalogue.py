@@ -280,6 +280,20 @@ FACTS: tuple[Fact, ...] = (
         simulation="train-and-test",
     ),
     Fact(
+        name="noise-shrinks",
+        source=_OWN,
+        proposition="P3",
+        statement="Label noise η leaves the max margin's direction in the plane as it is, and its "
+        "length there 1 − 2η of what it was: the rule can be read off a model that has memorised "
+        "the noise.",
+        conditions="orthogonal ε_i, no feature noise, η < ½, 0 < ρ < 1, κ > 0",
+        applies=conditions.clean_but_for_labels,
+        quantity="w_y and w_a of the max margin",
+        predict=predictions.shrunk,
+        kind="exact",
+        simulation="train-and-test",
+    ),
+    Fact(
         name="figure-1-run",
         source=_PAPER + "Figure 1",
         proposition="",

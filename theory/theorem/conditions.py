@@ -11,6 +11,7 @@ from ..setting import Setting
 
 __all__ = [
     "clean",
+    "clean_but_for_labels",
     "clean_with_memory",
     "drawn_by_the_spurious",
     "has_asymptote",
@@ -37,6 +38,18 @@ def clean(setting: Setting) -> bool:
 def clean_with_memory(setting: Setting) -> bool:
     """Whether those cells have example-specific features: κ > 0."""
     return clean(setting) and setting.kappa > 0
+
+
+def clean_but_for_labels(setting: Setting) -> bool:
+    """Whether there are two groups with κ > 0, no feature noise, and fewer wrong labels than right.
+
+    Examples
+    --------
+    >>> clean_but_for_labels(Setting(1000, 1000, 0.9, 5.0, 0.5, label_noise=0.1))
+    True
+    """
+    noise = setting.has_feature_noise or setting.label_noise >= 0.5
+    return two_groups(setting) and setting.kappa > 0 and not noise
 
 
 def drawn_by_the_spurious(setting: Setting) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "proportional_limit",
     "recovered",
     "right_at_once",
+    "shrunk",
     "squared_norm",
     "trajectory",
 ]
@@ -134,6 +135,20 @@ def recovered(setting: Setting, objective: Objective) -> dict[str, float]:
         "recovered": orthogonal.log_crossing_time(setting, objective),
         "decay": math.log(orthogonal.critical_decay(setting, objective)),
     }
+
+
+def shrunk(setting: Setting) -> Solution:
+    """The plane weights of the max margin without label noise, times 1 − 2η.
+
+    Examples
+    --------
+    >>> noisy = Setting(1000, 25_000, 0.9, 5.0, 1.0, label_noise=0.1)
+    >>> round(shrunk(noisy).core * (25 * 26 + 625 + 9), 6)    # P3's denominator
+    27.2
+    """
+    clean = orthogonal.max_margin(replace(setting, label_noise=0.0))
+    left = 1 - 2 * setting.label_noise
+    return Solution(left * clean.core, left * clean.spurious, math.nan)
 
 
 def late(setting: Setting, objective: Objective, times: ArrayLike) -> Trajectory:
