@@ -66,7 +66,8 @@ QUANTITIES = {
 _LARGEST_SCORE = 5.0
 _CERTAIN = 0.01
 _DRAWS, _QUICK_DRAWS = 4, 3
-_SETS, _SITES = 8, 1024
+_SITES, _QUICK_SITES = (8, 1024), (4, 256)
+"""Sets of sites, and sites of each cell."""
 _SHARE = (4, 2, 1)
 """Draws at each size, in units of those at the largest."""
 
@@ -263,7 +264,7 @@ def dynamics(
         if name not in names:
             raise SettingError("settings", name, f"one of {', '.join(names)}")
     chosen = [k for k, name in enumerate(names) if settings is None or name in settings]
-    sizes = QUICK_SIZES if quick else SIZES
+    sizes, sites = (QUICK_SIZES, _QUICK_SITES) if quick else (SIZES, _SITES)
     draws = tuple(part * count for part in _SHARE)
     total, done = len(chosen) * (sum(draws) + 1), 0
     table = Dynamics(seed, sizes, draws, [])
@@ -277,7 +278,7 @@ def dynamics(
                 done += 1
                 progress(done, total, f"{case.name}, n = {n}")
             found.append(np.stack(runs))
-        points = [*table.points, *_compare(case, found, sizes, seed)]
+        points = [*table.points, *_compare(case, found, sizes, seed, sites)]
         judged = judge([replace(point.statement, critical=math.nan) for point in points])
         points = [p._replace(statement=row) for p, row in zip(points, judged, strict=True)]
         table = Dynamics(seed, sizes, draws, points)
@@ -297,11 +298,12 @@ def _simulate(case: Case, n: int, seed: Seed) -> Array:
 
 
 def _compare(
-    case: Case, found: Sequence[Array], sizes: Sequence[int], seed: int
+    case: Case, found: Sequence[Array], sizes: Sequence[int], seed: int, sites: tuple[int, int]
 ) -> Iterator[Point]:
     setting = case.at(sizes[-1])
+    options = dict(zip(("sets", "sites"), sites, strict=True))
     for o, (name, make) in enumerate(ONE_LIMIT.items()):
-        run = proportional.flow(setting, make(setting), TIMES, seed=seed, sets=_SETS, sites=_SITES)
+        run = proportional.flow(setting, make(setting), TIMES, seed=seed, **options)
         predicted = np.mean([quantities(each, setting) for each in run.sets], axis=0)
         own = run.standard_error(lambda each: quantities(each, setting))
         for q, (quantity, words) in enumerate(QUANTITIES.items()):

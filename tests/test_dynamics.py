@@ -32,7 +32,7 @@ SMALL = Setting.figure_1(n=60, d=108)
 @pytest.fixture(scope="module")
 def table():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "_SITES", 256)
+        patch.setattr(study, "_QUICK_SITES", (8, 256))
         patch.setattr(study, "TIMES", TIMES[:5])
         return study.dynamics(quick=True, settings=["figure-1"], seed=1)
 
@@ -66,7 +66,7 @@ def test_simulation_tends_to_the_prediction(table):
 
 
 def test_settings_have_draws_of_their_own(monkeypatch):
-    monkeypatch.setattr(study, "_SITES", 16)
+    monkeypatch.setattr(study, "_QUICK_SITES", (2, 16))
     monkeypatch.setattr(study, "TIMES", (1.0,))
     monkeypatch.setattr(study, "QUICK_SIZES", (20, 40, 80))
     kept, seen = [], []
