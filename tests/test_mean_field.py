@@ -490,5 +490,9 @@ def test_a_run_that_does_not_fit_is_refused_before_it_starts(monkeypatch):
     monkeypatch.setattr(memory, "_available", lambda: 1e8)
     with pytest.raises(ResourceError, match="examples=False"):
         mean_field.descent(FIGURE_1, Objective.erm(), 0.02, 1000)
+    with pytest.raises(ResourceError, match="no response"):
+        mean_field.descent(
+            FIGURE_1, Objective.erm(), 0.02, 1000, examples=False, response=True, sets=1
+        )
     with pytest.raises(ResourceError, match="record='log'"):
         mean_field.descent(FIGURE_1, Objective.erm(), 0.02, 10**9)

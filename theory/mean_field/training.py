@@ -33,6 +33,7 @@ __all__ = ["descent", "flow"]
 Array: TypeAlias = NDArray[np.float64]
 
 _FRESH = 48
+"""Functions ψ of each push, at most."""
 
 
 def flow(
@@ -215,16 +216,20 @@ def _together(
     """All sets of sites, and their mean."""
     system, sets = problem.system, problem.sets
     size, kept = problem.sites * len(system.shares), len(times) if examples else 0
+    pushes = len(times) if response else 0
     require(
-        8.0 * kept * ((2 * sets + 1) * size + 2 * len(times)) + 2e3 * size + 64.0 * len(times),
+        8.0 * kept * ((2 * sets + 1) * size + 2 * len(times))
+        + 8.0 * pushes * ((_FRESH + 2) * size + pushes)
+        + 2e3 * size
+        + 64.0 * len(times),
         f"{sets} sets of {size} sites at {len(times)} times",
-        "record fewer, take fewer sites, or give examples=False",
+        "record fewer, take fewer sites, or give examples=False and no response",
     )
     numbers = np.empty((sets, len(times), 6))
     dual, margins = np.empty((2, kept, sets * size))
     memory = np.empty((kept, size + 1))
     correlation = np.zeros((kept, kept))
-    remaining = np.zeros((len(times), len(times)) if response else (0, 0))
+    remaining = np.zeros((pushes, pushes))
     runs, shares, groups = [], np.empty(0), np.empty(0, dtype=np.int64)
     for index in range(sets):
         sites = Sites(
