@@ -216,5 +216,7 @@ def test_dask_gives_the_same_bytes_whatever_dies(uninterrupted, tmp_path):
         os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
 
     status, err = on_dask(file, store, kill_a_worker)
-    assert (status, err) == (0, "")
+    # Dask itself may log what it lost with the worker, where it was to be gathered just then.
+    own = [line for line in err.splitlines() if " - distributed." not in line]
+    assert (status, own) == (0, [])
     assert table(store) == expected
