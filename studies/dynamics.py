@@ -301,9 +301,9 @@ def _compare(
     case: Case, found: Sequence[Array], sizes: Sequence[int], seed: int, sites: tuple[int, int]
 ) -> Iterator[Point]:
     setting = case.at(sizes[-1])
-    options = dict(zip(("sets", "sites"), sites, strict=True))
+    sets, each_set = sites
     for o, (name, make) in enumerate(ONE_LIMIT.items()):
-        run = proportional.flow(setting, make(setting), TIMES, seed=seed, **options)
+        run = proportional.flow(setting, make(setting), TIMES, seed=seed, sets=sets, sites=each_set)
         predicted = np.mean([quantities(each, setting) for each in run.sets], axis=0)
         own = run.standard_error(lambda each: quantities(each, setting))
         for q, (quantity, words) in enumerate(QUANTITIES.items()):
