@@ -43,7 +43,7 @@ ALT_TEXT = (
     "loses a third of its accuracy by t = 10; ERM rises from 0; the lasting cure stays high. Thick "
     "pieces of the lines are the times within one point of the best. Marks: the best time, and "
     "where the highest average accuracy and the lowest average test loss would stop, which for "
-    "logit shifting is far down its decline. With label noise all but the cure are worse."
+    "logit shifting is far down its decline. With label noise all four end lower."
 )
 
 
