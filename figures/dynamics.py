@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, silent
+from ..studies.train import three_methods
 from ..theory import (
     NotSeparableError,
     Setting,
@@ -24,7 +25,7 @@ from ..theory import (
     proportional,
 )
 from .draws import mean_and_error
-from .over_time import Both, both_ways, grid, three_methods
+from .over_time import Both, both_ways, grid
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]

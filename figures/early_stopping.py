@@ -15,10 +15,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, silent
+from ..studies.train import three_methods
 from ..theory import Objective, Setting, Trajectory, proportional
 from ..theory.generalization import EarlyStopping, early_stopping
 from .draws import mean_and_error
-from .over_time import both_ways, grid, three_methods, with_and_without_noise
+from .over_time import both_ways, grid, with_and_without_noise
 from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Panel", "Stopping", "compute", "default_setting", "draw"]

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from ..sims import draw, gradient_flow, replicate, stream
 from ..studies.arguments import Progress, check_run
-from ..studies.train import ONE_LIMIT
 from ..theory import Objective, Setting, SettingError, Trajectory, proportional
 
-__all__ = ["Both", "both_ways", "grid", "three_methods", "with_and_without_noise"]
+__all__ = ["Both", "both_ways", "grid", "with_and_without_noise"]
 
 Array: TypeAlias = NDArray[np.float64]
 Methods: TypeAlias = Callable[[Setting], Sequence[Objective]]
@@ -23,17 +22,6 @@ Read: TypeAlias = Callable[[Trajectory, Setting], Array]
 
 _SETS = 4
 _NOISE = 0.1
-
-
-def three_methods(setting: Setting) -> list[Objective]:
-    """ERM, reweighting and logit shifting, which share one limit.
-
-    Examples
-    --------
-    >>> [method.name for method in three_methods(Setting.figure_1())]
-    ['ERM', 'reweighting', 'logit shifting']
-    """
-    return [make(setting) for make in ONE_LIMIT.values()]
 
 
 def with_and_without_noise(setting: Setting) -> list[Setting]:

@@ -17,7 +17,7 @@ from .arguments import Progress, check_run, silent
 from .extrapolation import Extrapolation, extrapolate
 from .limit_design import Case
 from .statements import Measured, Statement, judge, statistical
-from .train import ONE_LIMIT
+from .train import ONE_LIMIT, three_methods
 
 __all__ = ["CASES", "QUANTITIES", "SIZES", "TIMES", "Dynamics", "dynamics", "quantities"]
 
@@ -292,7 +292,7 @@ def dynamics(
 def _simulate(case: Case, n: int, seed: Seed) -> Array:
     """Quantities (objectives, 5, T) of one draw."""
     setting = case.at(n)
-    objectives = [make(setting) for make in ONE_LIMIT.values()]
+    objectives = three_methods(setting)
     runs = gradient_flow(draw(setting, seed), objectives, TIMES)
     return np.stack([quantities(run, setting) for run in runs])
 

@@ -30,7 +30,16 @@ from ..theory import (
     proportional,
 )
 
-__all__ = ["ESTIMATED", "OBJECTIVES", "ONE_LIMIT", "Limit", "Training", "curing_objective", "train"]
+__all__ = [
+    "ESTIMATED",
+    "OBJECTIVES",
+    "ONE_LIMIT",
+    "Limit",
+    "Training",
+    "curing_objective",
+    "three_methods",
+    "train",
+]
 
 
 def curing_objective(
@@ -65,6 +74,18 @@ ONE_LIMIT: dict[str, Callable[[Setting], Objective]] = {
     "logit-shifting": Objective.logit_shifting,
 }
 """The three methods that tend to one max margin, by the names the command gives them."""
+
+
+def three_methods(setting: Setting) -> list[Objective]:
+    """ERM, reweighting and logit shifting, which share one limit.
+
+    Examples
+    --------
+    >>> [method.name for method in three_methods(Setting.figure_1())]
+    ['ERM', 'reweighting', 'logit shifting']
+    """
+    return [make(setting) for make in ONE_LIMIT.values()]
+
 
 OBJECTIVES: dict[str, Callable[[Setting], Objective]] = {
     **ONE_LIMIT,

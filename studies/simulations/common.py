@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...theory import Objective, Setting, Solution, Trajectory
-from ..train import ONE_LIMIT
+from ...theory import Setting, Solution, Trajectory
 
-__all__ = ["GAMMA", "RHO", "minority_margin", "slug", "three", "with_memory"]
+__all__ = ["GAMMA", "RHO", "minority_margin", "slug", "with_memory"]
 
 RHO, GAMMA = 0.9, 5.0
 
@@ -26,11 +25,6 @@ def with_memory(n: int, delta: float, kappa: float, **others: float) -> Setting:
     return Setting(
         n=n, d=d, sigma=math.sqrt(kappa * n / d), **{"rho": RHO, "gamma": GAMMA, **others}
     )
-
-
-def three(setting: Setting) -> list[Objective]:
-    """ERM, reweighting and logit shifting."""
-    return [make(setting) for make in ONE_LIMIT.values()]
 
 
 def slug(name: str) -> str:

@@ -15,7 +15,8 @@ from ..dynamics import QUANTITIES, quantities
 from ..measure import SIZE
 from ..plan import Plan
 from ..statements import Measured, Statement, extrapolated, statistical, under
-from .common import slug, three, with_memory
+from ..train import three_methods
+from .common import slug, with_memory
 
 __all__ = ["WAYS", "over_time"]
 
@@ -48,7 +49,7 @@ class Way(NamedTuple):
 
     def runs(self, setting: Setting, seed: Seed) -> list[Trajectory]:
         """The three methods on one draw."""
-        sample, objectives = draw(setting, seed), three(setting)
+        sample, objectives = draw(setting, seed), three_methods(setting)
         if self.rate is None:
             return gradient_flow(sample, objectives, self.times)
         steps = [round(time / self.rate) for time in self.times]
@@ -78,7 +79,7 @@ def over_time(plan: Plan) -> Iterator[Statement]:
         found = [plan.batch(_measured(way, n), f"{way.words}, n = {n}") for n in (SIZE, 2 * SIZE)]
         small, large = (np.stack(values) for values in found)
         setting = way.setting(2 * SIZE)
-        for o, objective in enumerate(three(setting)):
+        for o, objective in enumerate(three_methods(setting)):
             run = law.at(setting, objective, way.times, way.rate)
             predicted = np.mean([quantities(each, setting) for each in run.sets], axis=0)
             own = run.standard_error(lambda each, setting=setting: quantities(each, setting))

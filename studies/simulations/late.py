@@ -14,7 +14,8 @@ from ...theory.theorem import fact
 from ..measure import SIZE
 from ..plan import Plan
 from ..statements import Statement, convergence, exact, under
-from .common import GAMMA, RHO, minority_margin, slug, three, with_memory
+from ..train import three_methods
+from .common import GAMMA, RHO, minority_margin, slug, with_memory
 
 __all__ = ["orthogonal_data", "same_data", "shift_against_weight", "without_memory"]
 
@@ -78,7 +79,7 @@ def orthogonal_data(plan: Plan) -> Iterator[Statement]:
             tolerance=1e-10,
         )
         yield from under(limit, [row])
-    objectives = three(setting)
+    objectives = three_methods(setting)
     for objective, flow in zip(objectives, gradient_flow(sample, objectives, [1e10]), strict=True):
         row = exact(
             f"b.orthogonal.{slug(flow.name)}",
@@ -140,7 +141,7 @@ def same_data(plan: Plan) -> Iterator[Statement]:
     loss = fact("loss-law")
     setting = with_memory(SIZE, 2000, 1.2 * orthogonal.critical_memory(RHO, GAMMA))
     sample = draw(setting, plan.stream(3))
-    erm, *balanced = three(setting)
+    erm, *balanced = three_methods(setting)
     scaled = Objective.vector_scaling(setting, {1: 2.0, 0: 1.0})
     limit, own = max_margin(sample), max_margin(sample, scaled)
     times = np.logspace(8, 16, 9)
