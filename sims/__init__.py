@@ -6,11 +6,13 @@ from .flow import gradient_flow
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .influence import Influence, influence
 from .max_margin import max_margin
+from .readout import ClassSubspaces, class_subspaces
 from .ridge import ridge_path
 from .sample import Sample, draw
 from .xrm import calibrated_shift, cross_risk, memorization_aware, minority_found
 
 __all__ = [
+    "ClassSubspaces",
     "DenseGram",
     "DiagonalPlusPlane",
     "Features",
@@ -18,6 +20,7 @@ __all__ = [
     "Influence",
     "Sample",
     "calibrated_shift",
+    "class_subspaces",
     "cross_risk",
     "draw",
     "gradient_descent",

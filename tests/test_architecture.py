@@ -31,17 +31,17 @@ ARGUMENTS = {"pitfalls.theory.arguments", "pitfalls.theory.memory"}
 """What is checked before the work, in theory and simulations alike: no formula is in there."""
 PUBLIC = {
     "pitfalls.theory": FROM_THEORY
-    | {"generalization", "group_accuracy", "orthogonal", "proportional", "theorem"},
+    | {"decoding", "generalization", "group_accuracy", "orthogonal", "proportional", "theorem"},
     "pitfalls.theory.generalization": {
         "EarlyStopping",
         "Groups",
         "accuracy_interval",
-        "decoded",
         "early_stopping",
         "examples_needed",
         "gap",
         "test_loss",
     },
+    "pitfalls.theory.decoding": {"decoded", "refit", "refit_examples", "subspace_accuracy"},
     "pitfalls.theory.orthogonal": {
         "Asymptote",
         "LeaveOneOut",
@@ -54,11 +54,14 @@ PUBLIC = {
         "decoupled_flow",
         "first_step",
         "flow",
+        "harmless_aspect",
         "lasting_cure",
         "leave_one_out",
         "log_crossing_time",
         "log_fitting_time",
+        "log_peak_time",
         "max_margin",
+        "noise_factor",
         "ridge_path",
         "self_influence",
     },

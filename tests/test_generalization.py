@@ -13,6 +13,7 @@ from pitfalls.theory import (
     Setting,
     SettingError,
     Trajectory,
+    decoding,
     generalization,
     orthogonal,
     proportional,
@@ -85,7 +86,7 @@ def test_the_test_loss_is_the_integral(mean, deviation):
 def test_decoded_is_what_the_plane_alone_says():
     run = weights([1.0, 1.0, 0.5], [0.1, 0.4, 0.2], [3.0, 7.0, 0.0])
     setting = Setting(100, 400, 0.8, 2.0, 0.5, 0.3, 0.2)
-    found = generalization.decoded(run, setting)
+    found = decoding.decoded(run, setting)
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((2, 200_000))
     for k in range(3):
@@ -93,7 +94,7 @@ def test_decoded_is_what_the_plane_alone_says():
             core, spurious = 1 + 0.3 * noise[0], 2.0 * (sign + 0.2 * noise[1])
             right = (run.core[k] * core + run.spurious[k] * spurious > 0).mean()
             assert abs(accuracy - right) < 4 * math.sqrt(0.25 / noise.shape[1])
-    single = generalization.decoded(run.at(1), setting)
+    single = decoding.decoded(run.at(1), setting)
     assert single.minority == found.minority[1]
 
 
@@ -110,7 +111,7 @@ def test_without_feature_noise_no_label_noise_can_hide_the_rule(thousandths, kap
         strict=True,
     ):
         assert abs(own - 0.5) <= abs(before - 0.5) + 1e-9
-    assert generalization.decoded(limit, setting) == generalization.decoded(clean, setting)
+    assert decoding.decoded(limit, setting) == decoding.decoded(clean, setting)
 
 
 def test_the_test_loss_has_its_groups_its_noise_and_its_limits():

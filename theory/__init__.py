@@ -1,6 +1,6 @@
 """What is exact: settings, objectives, result types, closed forms and limits."""
 
-from . import generalization, orthogonal, proportional, theorem
+from . import decoding, generalization, orthogonal, proportional, theorem
 from .errors import NotSeparableError, PitfallsError, ResourceError, SettingError
 from .objective import Objective
 from .results import GroupAccuracy, Solution, Trajectory, angle, group_accuracy
@@ -20,6 +20,7 @@ __all__ = [
     "Solution",
     "Trajectory",
     "angle",
+    "decoding",
     "generalization",
     "group_accuracy",
     "orthogonal",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
@@ -18,14 +18,13 @@ from scipy.special import ndtr
 
 from .arguments import checked_count
 from .errors import SettingError
-from .results import GroupAccuracy, Solution, Trajectory, group_accuracy
+from .results import GroupAccuracy, Trajectory
 from .setting import Setting
 
 __all__ = [
     "EarlyStopping",
     "Groups",
     "accuracy_interval",
-    "decoded",
     "early_stopping",
     "examples_needed",
     "gap",
@@ -87,37 +86,6 @@ def gap(run: Trajectory, setting: Setting) -> Groups:
         run.train.minority - test.minority,
         run.train.average - test.average,
     )
-
-
-def decoded(weights: Solution | Trajectory, setting: Setting) -> GroupAccuracy[Any]:
-    """Test accuracy of the weights' projection to the plane: the rule without the memory.
-
-    Φ((w_y ± γw_a)/√(σ_y²w_y² + γ²σ_a²w_a²)), whatever w_ε is. In the orthogonal limit without
-    feature noise label noise leaves the max margin's direction in the plane as it is (P3): decoded,
-    the model is right as if no label had been flipped, while its own accuracy tends to ½.
-
-    Parameters
-    ----------
-    weights : Solution or Trajectory
-    setting : Setting
-
-    Returns
-    -------
-    GroupAccuracy
-        Floats for a solution, arrays (T,) for a trajectory.
-
-    Examples
-    --------
-    Two in five labels are flipped, and memorised:
-
-    >>> from pitfalls.theory import proportional
-    >>> setting = Setting.figure_1(label_noise=0.4)
-    >>> limit = proportional.max_margin(setting)
-    >>> round(limit.accuracy(setting).minority, 2), round(decoded(limit, setting).minority, 2)
-    (0.52, 0.99)
-    """
-    nothing = np.zeros_like(np.asarray(weights.memory, dtype=float))
-    return group_accuracy(weights.core, weights.spurious, nothing, setting)
 
 
 def test_loss(run: Trajectory, setting: Setting) -> Groups:

@@ -1,6 +1,6 @@
 """The orthogonal limit (d ≫ n log n): where training goes, how, and for how long.
 
-E Eᵀ → s²·I, s² = σ²d: examples of one cell share one dual weight (P3–P8, P10, P11, P13, P15).
+E Eᵀ → s²·I, s² = σ²d: examples of one cell share one dual weight (P3–P8, P10, P11, P13, P15, P16).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .decoupled import decoupled_flow
 from .delay import critical_decay, crossing_exponent, log_fitting_time
 from .dynamics import Asymptote, asymptote, flow
 from .influence import LeaveOneOut, leave_one_out, self_influence
+from .label_noise import harmless_aspect, log_peak_time, noise_factor
 from .objective import Objective
 from .results import Solution
 from .ridge import ridge_path
@@ -33,11 +34,14 @@ __all__ = [
     "decoupled_flow",
     "first_step",
     "flow",
+    "harmless_aspect",
     "lasting_cure",
     "leave_one_out",
     "log_crossing_time",
     "log_fitting_time",
+    "log_peak_time",
     "max_margin",
+    "noise_factor",
     "ridge_path",
     "self_influence",
 ]
