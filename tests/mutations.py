@@ -253,8 +253,8 @@ MUTATIONS = [
         "P17",
         "theory/decoding.py",
         "size * (size + memory * lift)",
-        "size * (size + 1.3 * memory * lift)",
-        "test_decoding.py::test_one_draw_is_near",
+        "size * (size + 1.1 * memory * lift)",
+        "test_decoding.py::test_directions_lie_in_the_plane_so_far",
     ),
     Mutation(
         "P17",

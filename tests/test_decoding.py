@@ -62,6 +62,19 @@ def test_counted_on_explicit_examples(setting, dimension, offset):
             assert limit[k] == pytest.approx(predicted, abs=1e-3)
 
 
+def test_directions_lie_in_the_plane_so_far():
+    """c² of a class's three principal directions, averaged over draws."""
+    setting = Setting(800, 4000, 0.8, 2.0, 0.2, label_noise=0.1, **NOISY)
+    sizes = np.linalg.eigvalsh(decoding._class_moment(setting, 2.0))[::-1]
+    expected = [decoding._share_in_the_plane(size, setting) for size in sizes]
+    rows = []
+    for index in range(24):
+        spaces = class_subspaces(draw(setting, stream(0, 5, index), "explicit"), 3, 2.0)
+        rows += [(basis[:3] ** 2).sum(axis=0) for basis in (spaces.positive, spaces.negative)]
+    error = np.std(rows, axis=0, ddof=1) / math.sqrt(len(rows))
+    assert (np.abs(np.mean(rows, axis=0) - expected) < 4 * error).all()
+
+
 def test_one_draw_is_near():
     """The quick one: a single draw, within what draws scatter by."""
     setting, dimension, offset = CASES[3]
