@@ -15,7 +15,7 @@ from .show import stdout
 from .show_limits import _noise
 
 if TYPE_CHECKING:
-    from .studies.dynamics import Point
+    from .studies.three_sizes import Point
 
 __all__ = ["show_dynamics"]
 
@@ -30,7 +30,7 @@ def _worst(points: list[Point]) -> tuple[str, Text]:
     return f"{point.objective}, t = {point.time:g}, {point.quantity}", shown
 
 
-def show_dynamics(table: studies.Dynamics) -> None:
+def show_dynamics(table: studies.ThreeSizes) -> None:
     """Print a line for each setting, and below what the z-scores say of each number."""
     console = stdout()
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sims import draw, gradient_flow, replicate, stream
-from ..theory import Setting, SettingError, Trajectory, proportional
-from .arguments import Progress, check_run, silent
-from .extrapolation import Extrapolation, extrapolate
+from ..sims import draw, gradient_flow
+from ..theory import Setting, Trajectory, proportional
+from .arguments import Progress
 from .limit_design import Case
-from .statements import Measured, Statement, judge, statistical
+from .three_sizes import Point, ThreeSizes, point, three_sizes
 from .train import ONE_LIMIT, three_methods
 
-__all__ = ["CASES", "QUANTITIES", "SIZES", "TIMES", "Dynamics", "dynamics", "quantities"]
+__all__ = ["CASES", "QUANTITIES", "SIZES", "TIMES", "dynamics", "quantities"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
@@ -68,8 +64,6 @@ _CERTAIN = 0.01
 _DRAWS, _QUICK_DRAWS = 4, 3
 _SITES, _QUICK_SITES = (8, 1024), (4, 256)
 """Sets of sites, and sites of each cell."""
-_SHARE = (4, 2, 1)
-"""Draws at each size, in units of those at the largest."""
 
 
 def quantities(run: Trajectory, setting: Setting) -> Array:
@@ -89,130 +83,6 @@ def quantities(run: Trajectory, setting: Setting) -> Array:
     return np.stack((score, run.core, run.spurious, run.memory, run.train.minority))
 
 
-class Point(NamedTuple):
-    """One quantity of one method in one setting at one time.
-
-    Attributes
-    ----------
-    case : Case
-    objective, quantity : str
-    time : float
-    fit : Extrapolation
-        Of the simulations.
-    statement : Statement
-
-    Examples
-    --------
-    >>> Point._fields[:2]
-    ('case', 'objective')
-    """
-
-    case: Case
-    objective: str
-    quantity: str
-    time: float
-    fit: Extrapolation
-    statement: Statement
-
-
-@dataclass(frozen=True)
-class Dynamics:
-    """The table: prediction against simulation at three sizes.
-
-    Attributes
-    ----------
-    seed : int
-    sizes, draws : tuple of int
-        Examples, and replicates, at each size.
-    points : list of Point
-
-    Examples
-    --------
-    >>> Dynamics(0, SIZES, (16, 8, 4), []).holds
-    True
-    """
-
-    seed: int
-    sizes: tuple[int, ...]
-    draws: tuple[int, ...]
-    points: list[Point]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every statement holds.
-
-        Examples
-        --------
-        >>> Dynamics(0, SIZES, (16, 8, 4), []).holds
-        True
-        """
-        return not self.failed()
-
-    def failed(self) -> list[str]:
-        """Names of the statements that do not hold.
-
-        Examples
-        --------
-        >>> Dynamics(0, SIZES, (16, 8, 4), []).failed()
-        []
-        """
-        return [point.statement.id for point in self.points if not point.statement.holds]
-
-    def scores(self, quantity: str | None = None) -> Array:
-        """z of all points, or of one quantity's.
-
-        Examples
-        --------
-        >>> Dynamics(0, SIZES, (16, 8, 4), []).scores().size
-        0
-        """
-        chosen = [p for p in self.points if quantity in (None, p.quantity)]
-        return np.array([point.statement.z for point in chosen], dtype=float)
-
-    def curvature(self, quantity: str) -> Array:
-        """What a bias of order 1/n leaves zero, in standard errors, of one quantity's points.
-
-        Examples
-        --------
-        >>> Dynamics(0, SIZES, (16, 8, 4), []).curvature("core").size
-        0
-        """
-        fits = [point.fit.curvature for point in self.points if point.quantity == quantity]
-        return np.array([each.mean / each.standard_error for each in fits])
-
-    def as_json(self) -> dict[str, Any]:
-        """The table as a JSON object, schema 1.
-
-        Examples
-        --------
-        >>> Dynamics(0, SIZES, (16, 8, 4), []).as_json()["schema"]
-        1
-        """
-        rows = []
-        for point in self.points:
-            numbers = {
-                "setting": point.case.name,
-                "objective": point.objective,
-                "quantity": point.quantity,
-                "time": point.time,
-                "means": [each.mean for each in point.fit.means],
-                "bias_times_n": point.fit.bias.mean,
-            }
-            row = point.statement.as_json()
-            rows.append(
-                {**numbers, **{k: row[k] for k in ("prediction", "observed", "standard_error")}}
-                | {"z": row["z"], "holds": row["holds"]}
-            )
-        return {
-            "schema": 1,
-            "seed": self.seed,
-            "holds": self.holds,
-            "sizes": list(self.sizes),
-            "draws": list(self.draws),
-            "points": rows,
-        }
-
-
 def dynamics(
     *,
     seed: int = 0,
@@ -221,8 +91,8 @@ def dynamics(
     settings: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-    keep: Callable[[Dynamics], None] | None = None,
-) -> Dynamics:
+    keep: Callable[[ThreeSizes], None] | None = None,
+) -> ThreeSizes:
     """ERM, reweighting and logit shifting over time: P12 against simulation extrapolated to n → ∞.
 
     Parameters
@@ -244,7 +114,7 @@ def dynamics(
 
     Returns
     -------
-    Dynamics
+    ThreeSizes
 
     Raises
     ------
@@ -257,36 +127,20 @@ def dynamics(
     >>> table.holds  # doctest: +SKIP
     True
     """
-    count = (_QUICK_DRAWS if quick else _DRAWS) if replicates is None else replicates
-    check_run(seed, count, workers, least=2)
-    progress, names = progress or silent, [case.name for case in CASES]
-    for name in settings or ():
-        if name not in names:
-            raise SettingError("settings", name, f"one of {', '.join(names)}")
-    chosen = [k for k, name in enumerate(names) if settings is None or name in settings]
     sizes, sites = (QUICK_SIZES, _QUICK_SITES) if quick else (SIZES, _SITES)
-    draws = tuple(part * count for part in _SHARE)
-    total, done = len(chosen) * (sum(draws) + 1), 0
-    table = Dynamics(seed, sizes, draws, [])
-    for number in chosen:
-        case, found = CASES[number], []
-        for k, n in enumerate(sizes):
-            streams = [stream(seed, 3 * number + k, index) for index in range(draws[k])]
-            runs = []
-            for run in replicate(partial(_simulate, case, n), streams, workers):
-                runs.append(run)
-                done += 1
-                progress(done, total, f"{case.name}, n = {n}")
-            found.append(np.stack(runs))
-        points = [*table.points, *_compare(case, found, sizes, seed, sites)]
-        judged = judge([replace(point.statement, critical=math.nan) for point in points])
-        points = [p._replace(statement=row) for p, row in zip(points, judged, strict=True)]
-        table = Dynamics(seed, sizes, draws, points)
-        done += 1
-        progress(done, total, f"{case.name}, predicted")
-        if keep is not None:
-            keep(table)
-    return table
+    count = (_QUICK_DRAWS if quick else _DRAWS) if replicates is None else replicates
+    return three_sizes(
+        CASES,
+        sizes,
+        _simulate,
+        lambda case, found: _compare(case, found, sizes, seed, sites),
+        seed=seed,
+        replicates=count,
+        settings=settings,
+        workers=workers,
+        progress=progress,
+        keep=keep,
+    )
 
 
 def _simulate(case: Case, n: int, seed: Seed) -> Array:
@@ -313,12 +167,5 @@ def _compare(
                 if quantity == "train" and not _CERTAIN < predicted[q, t] < 1 - _CERTAIN:
                     continue
                 rows = [values[:, o, q, t].tolist() for values in found]
-                fit = extrapolate(rows, sizes, pooled=True)
-                error = float(np.hypot(fit.limit.standard_error, own[q, t]))
-                statement = statistical(
-                    f"{case.name}.{name}.{quantity}.{time:g}",
-                    f"{case.name}, {name}, t = {time:g}: {words}",
-                    prediction=float(predicted[q, t]),
-                    measured=Measured(fit.limit.mean, error, fit.limit.freedom),
-                )
-                yield Point(case, name, quantity, time, fit, statement)
+                prediction, error = float(predicted[q, t]), float(own[q, t])
+                yield point(case, name, quantity, words, rows, sizes, prediction, error, time)
