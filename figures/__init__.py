@@ -9,21 +9,32 @@ from typing import Any
 
 from ..studies.arguments import Progress, silent
 from ..theory import SettingError
-from . import delay, dynamics, early_stopping, interpretable, train_and_test, trajectories
+from . import (
+    decoding,
+    delay,
+    dynamics,
+    early_stopping,
+    interpretable,
+    label_noise,
+    train_and_test,
+    trajectories,
+)
 from .style import save
 
 __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 
 _FIGURES = {
+    "decoding": decoding,
     "delay": delay,
     "dynamics": dynamics,
     "early-stopping": early_stopping,
     "interpretable": interpretable,
+    "label-noise": label_noise,
     "train-and-test": train_and_test,
     "trajectories": trajectories,
 }
 NAMES = tuple(_FIGURES)
-OF_MANY_DRAWS = frozenset({"dynamics", "early-stopping", "interpretable", "train-and-test"})
+OF_MANY_DRAWS = frozenset(_FIGURES) - {"delay", "trajectories"}
 """Those whose number of draws can be chosen."""
 
 
@@ -67,7 +78,8 @@ def make(
     Examples
     --------
     >>> NAMES
-    ('delay', 'dynamics', 'early-stopping', 'interpretable', 'train-and-test', 'trajectories')
+    ('decoding', 'delay', 'dynamics', 'early-stopping', 'interpretable', 'label-noise',
+     'train-and-test', 'trajectories')
     """
     if name not in _FIGURES:
         raise SettingError("name", name, f"one of {', '.join(NAMES)}")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Band", "mean_and_error"]
+from ..sims import draw, max_margin, replicate, stream
+from ..theory import Setting, Solution
+
+__all__ = ["Band", "limits_of_draws", "mean_and_error"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -52,3 +57,44 @@ def mean_and_error(draws: Array) -> tuple[Array, Array]:
     count = len(draws)
     spread = draws.std(axis=0, ddof=1) if count > 1 else np.full(draws.shape[1:], np.nan)
     return draws.mean(axis=0), spread / math.sqrt(count)
+
+
+def limits_of_draws(
+    settings: Sequence[Setting],
+    read: Callable[[Solution, Setting], float],
+    *,
+    seed: int,
+    first: int,
+    replicates: int,
+    workers: int | None,
+) -> Array:
+    """What is read off the max margins of draws in several settings, (replicates, settings).
+
+    Parameters
+    ----------
+    settings : sequence of Setting
+    read : callable
+    seed : int
+    first : int
+        Number of the first setting's streams.
+    replicates : int
+    workers : int or None
+
+    Examples
+    --------
+    >>> settings = [Setting(20, 400, 0.8, 2.0, 0.2), Setting(20, 800, 0.8, 2.0, 0.2)]
+    >>> found = limits_of_draws(
+    ...     settings, lambda limit, setting: limit.core, seed=0, first=0, replicates=3, workers=1
+    ... )
+    >>> found.shape
+    (3, 2)
+    """
+
+    def one(stream: np.random.SeedSequence, setting: Setting) -> float:
+        return read(max_margin(draw(setting, stream)), setting)
+
+    columns = []
+    for k, setting in enumerate(settings):
+        streams = [stream(seed, first + k, index) for index in range(replicates)]
+        columns.append(list(replicate(partial(one, setting=setting), streams, workers)))
+    return np.array(columns).T

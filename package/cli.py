@@ -6,12 +6,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .exit_status import BAD_USAGE, BROKEN_PIPE, DONE, FAILED, INTERRUPTED
 from .sweep_cli import SUBCOMMANDS, add_sweep
+
+if TYPE_CHECKING:
+    from .studies import ThreeSizes
 
 __all__ = ["main"]
 
@@ -35,10 +38,12 @@ _FEATURES = (
     "student-rows",
 )
 _FIGURES = (
+    "decoding",
     "delay",
     "dynamics",
     "early-stopping",
     "interpretable",
+    "label-noise",
     "train-and-test",
     "trajectories",
 )
@@ -148,36 +153,30 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     limits.set_defaults(run=_limits)
 
-    dynamics = commands.add_parser(
+    dynamics = _three_sizes(
+        commands,
         "dynamics",
-        help="training over time at finite d/n, in 21 settings: prediction and simulation",
+        words="training over time at finite d/n, in 21 settings: prediction and simulation",
         description="ERM, reweighting and logit shifting at eight times in 21 settings: the "
         "prediction for n → ∞ at this d/n (P12 of docs/theory.md), and simulation with n = 1000, "
         "2000 and 4000 extrapolated to n → ∞. About half an hour on two cores, a few minutes with "
-        "--quick. Each setting has draws of its own, and can be run alone.",
-        epilog="Exit status: 0 the prediction holds in every setting, 1 it does not, 2 bad usage.",
-    )
-    dynamics.add_argument("--quick", action="store_true", help="n = 150, 300 and 600")
-    dynamics.add_argument(
-        "--setting",
-        action="append",
-        metavar="NAME",
-        help="only this one; may be given more than once (default: all)",
-    )
-    dynamics.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
-    dynamics.add_argument(
-        "--replicates",
-        type=_count,
-        metavar="N",
-        help="draws at the largest n; twice as many at half of it, and again (default 4, quick 3)",
-    )
-    dynamics.add_argument(
-        "--workers", type=_count, metavar="N", help="threads (default: all cores)"
-    )
-    dynamics.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the table as JSON, after each setting"
+        "--quick.",
+        quick="n = 150, 300 and 600",
     )
     dynamics.set_defaults(run=_dynamics)
+
+    phenomena = _three_sizes(
+        commands,
+        "phenomena",
+        words="fitted, delayed, memorised, decoded, in 27 settings: prediction and simulation",
+        description="What docs/generalization.md tells of: when the training set is fitted and "
+        "when the minority follows, where early learning ends, when to stop and what other rules "
+        "cost, what can be decoded. Predicted for n → ∞, and simulated with n = 400, 800 and 1600, "
+        "extrapolated to n → ∞, in 27 settings of which 23 have label noise. About a quarter of an "
+        "hour on two cores, a few minutes with --quick.",
+        quick="n = 200, 400 and 800",
+    )
+    phenomena.set_defaults(run=_phenomena)
 
     train = commands.add_parser(
         "train",
@@ -227,8 +226,7 @@ def _parser() -> argparse.ArgumentParser:
         "--replicates",
         type=_count,
         metavar="N",
-        help="draws of dynamics, early-stopping or train-and-test (default 12), or interpretable "
-        "(default 100)",
+        help="draws of a figure that shows many (default 12; interpretable 100)",
     )
     figure.set_defaults(run=_figure)
 
@@ -250,6 +248,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write times and machine as JSON")
     bench.set_defaults(run=_bench)
+    return parser
+
+
+def _three_sizes(
+    commands: Any, name: str, *, words: str, description: str, quick: str
+) -> argparse.ArgumentParser:
+    """A command that compares predictions with simulation at three sizes."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=words,
+        description=f"{description} Each setting has draws of its own, and can be run alone.",
+        epilog="Exit status: 0 the prediction holds in every setting, 1 it does not, 2 bad usage.",
+    )
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument(
+        "--setting",
+        action="append",
+        metavar="NAME",
+        help="only this one; may be given more than once (default: all)",
+    )
+    parser.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--replicates",
+        type=_count,
+        metavar="N",
+        help="draws at the largest n; twice as many at half of it, and again (default 4, quick 3)",
+    )
+    parser.add_argument("--workers", type=_count, metavar="N", help="threads (default: all cores)")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the table as JSON, after each setting"
+    )
     return parser
 
 
@@ -344,12 +373,28 @@ def _limits(options: argparse.Namespace) -> int:
 
 def _dynamics(options: argparse.Namespace) -> int:
     from . import studies
+    from .show_sizes import show_dynamics
+
+    return _compare_sizes(options, studies.dynamics, show_dynamics)
+
+
+def _phenomena(options: argparse.Namespace) -> int:
+    from . import studies
+    from .show_sizes import show_phenomena
+
+    return _compare_sizes(options, studies.phenomena, show_phenomena)
+
+
+def _compare_sizes(
+    options: argparse.Namespace,
+    study: Callable[..., ThreeSizes],
+    show: Callable[[ThreeSizes], None],
+) -> int:
     from .show import progress
-    from .show_dynamics import show_dynamics
 
     _check_writable(options.json)
     with progress() as update:
-        table = studies.dynamics(
+        table = study(
             seed=options.seed,
             replicates=options.replicates,
             quick=options.quick,
@@ -358,7 +403,7 @@ def _dynamics(options: argparse.Namespace) -> int:
             progress=update,
             keep=lambda table: _write_json(options.json, table.as_json()),
         )
-    show_dynamics(table)
+    show(table)
     failed = table.failed()
     if failed:
         print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)

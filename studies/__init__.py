@@ -4,6 +4,7 @@ from .dynamics import dynamics
 from .files import write_atomically
 from .limit_table import Limits
 from .limits import Survey, limits, survey
+from .phenomena import phenomena
 from .statements import Statement
 from .sweeps import sweep
 from .three_sizes import ThreeSizes
@@ -19,6 +20,7 @@ __all__ = [
     "Verification",
     "dynamics",
     "limits",
+    "phenomena",
     "survey",
     "sweep",
     "train",

@@ -85,7 +85,8 @@ def verify(
 
     Statements are (a) without example-specific features, (b) with them, on both sides of κ* and
     for d/n from 0.5 to 1000, (c) several objectives on the same data, (d) the paper's Figure 1,
-    (e) vector scaling with the curing scale, whose limit has no spurious weight.
+    (e) vector scaling with the curing scale, whose limit has no spurious weight, (f) training over
+    time, (g) fitting, delay and label noise, (h) decoding.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pitfalls import figures, show_dynamics, studies
+from pitfalls import figures, show_sizes, studies
 from pitfalls.cli import main
 from pitfalls.figures import dynamics as figure
 from pitfalls.figures import style
@@ -112,7 +112,7 @@ def test_the_command_shows_the_table_and_gives_the_verdict(
         return table
 
     monkeypatch.setattr(studies, "dynamics", found)
-    monkeypatch.setattr(show_dynamics, "stdout", lambda: Console(width=80, highlight=False))
+    monkeypatch.setattr(show_sizes, "stdout", lambda: Console(width=80, highlight=False))
     out = tmp_path / "table.json"
     words = ["dynamics", "--quick", "--setting", "figure-1", "--seed", "1", "--json", str(out)]
     assert main(words) == (1 if wrong else 0)

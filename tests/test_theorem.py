@@ -131,6 +131,29 @@ PREDICTIONS = [
         (0.8 * 10 / 36, 0.8 * 4 / 36),
         1e-12,
     ),
+    # Two equal groups, κ = 1, η = 0.1: all margins are ½ without noise.
+    (
+        "noise-price",
+        replace(clean(1.0, rho=0.5), label_noise=0.1),
+        [],
+        lambda x: x,
+        0.4 / math.sqrt(0.52),
+        1e-12,
+    ),
+    # Found in a sample.
+    (
+        "early-learning",
+        clean(4.5 / 19),
+        [Objective.logit_shifting(clean(4.5 / 19))],
+        lambda x: x,
+        0.794139,
+        2e-6,
+    ),
+    ("class-subspaces", FIGURE_1, [2, 0.0], lambda x: x.worst, 0.5, 0),
+    ("class-subspaces", clean(1e-3), [2, 1.0], lambda x: x.worst, 1, 1e-9),
+    ("class-subspaces", clean(1e-3), [1, 1.0], lambda x: x.minority, 0, 1e-9),
+    # √m/(σ²√d) with σ⁴d = 100, up to m/d.
+    ("refit", Setting(1000, 10**6, 0.9, 5.0, 0.1), [100], lambda x: x, 1, 1e-4),
     (
         "figure-1-run",
         replace(FIGURE_1, rho=0.901),
@@ -184,6 +207,10 @@ MISSED = {
     "fitted-at-once": [nothing(), FIGURE_1],
     "delay": [nothing(), FIGURE_1, clean(1.0), clean(1.0, gamma=1.0)],
     "noise-shrinks": [nothing(), FIGURE_1, replace(clean(1.0), label_noise=0.5)],
+    "noise-price": [nothing(), FIGURE_1, replace(clean(1.0), label_noise=0.5)],
+    "early-learning": [nothing(), FIGURE_1, replace(clean(1.0), label_noise=0.5)],
+    "class-subspaces": [nothing(), clean(1.0, rho=1.0)],
+    "refit": [nothing(), clean(1.0, rho=1.0)],
     "figure-1-run": [clean(0.4495, 1.798), replace(FIGURE_1, gamma=4.0), lost(1.798)],
     "figure-1-limit": [replace(FIGURE_1, rho=0.8), replace(FIGURE_1, n=500)],
     "curing-scale": [clean(1.0, rho=1.0), nothing(label_noise=0.1)],
@@ -220,7 +247,7 @@ def test_the_second_case_is_the_sign_of_the_max_margin(rho, gamma, kappa):
 @pytest.mark.parametrize("each", FACTS, ids=lambda each: each.name)
 def test_words_are_there(each):
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", each.name)
-    assert re.fullmatch(r"(P([1-9]|1[0-5]))?", each.proposition)
+    assert re.fullmatch(r"(P([1-9]|1[0-7]))?", each.proposition)
     assert each.kind in ("exact", "statistical", "convergence")
     assert each.statement.endswith(".")
     assert not each.conditions.endswith(".")

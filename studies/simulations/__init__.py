@@ -8,6 +8,7 @@ from .margins import LADDER, noisy_cells, scaled_cells, thresholds, two_sides
 from .outside import train_and_test
 from .paper import figure_1
 from .random_features import cosines
+from .read_out import READ, decode
 
 __all__ = ["SIMULATIONS"]
 
@@ -23,6 +24,7 @@ SIMULATIONS: dict[str, Simulation] = {
     "over-time": Simulation(over_time, batches=2 * len(WAYS)),
     "threshold": Simulation(thresholds, batches=2),
     "train-and-test": Simulation(train_and_test, batches=0),
+    "decoding": Simulation(decode, batches=2 * len(READ)),
     "figure-1": Simulation(figure_1, batches=3),
     "cures": Simulation(cured_limits, batches=2 * len(CURED)),
     "curing-flow": Simulation(cure_over_time, batches=len(FAR)),

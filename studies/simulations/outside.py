@@ -1,13 +1,14 @@
-"""Single draws on orthogonal data: when they are fitted, when the minority follows (P15)."""
+"""Single draws on orthogonal data: fitted, recovered, memorised (P15, P16)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...sims import draw, gradient_flow, max_margin
-from ...theory import Objective, orthogonal
+from ...theory import Objective, Solution, orthogonal
 from ...theory.theorem import fact
-from ..delay import delay
+from ..delay import delay, peak
 from ..measure import SIZE
 from ..plan import Plan
 from ..statements import Statement, exact, under
@@ -34,6 +35,7 @@ def train_and_test(plan: Plan) -> Iterator[Statement]:
     ['g.at-once.below', 'g.at-once.above', 'g.delay.0.fitted']
     """
     at_once, late = fact("fitted-at-once"), fact("delay")
+    critical = orthogonal.critical_memory(RHO, GAMMA)
     edge = GAMMA**2 * (2 * RHO - 1) - 1
     erm = Objective.erm()
     for name, ratio in (("below", 0.99), ("above", 1.01)):
@@ -49,8 +51,7 @@ def train_and_test(plan: Plan) -> Iterator[Statement]:
         )
         yield from under(at_once, [row])
     for noise in _NOISES:
-        memory = 0.7 * orthogonal.critical_memory(RHO, GAMMA)
-        setting = with_memory(SIZE, 50, memory, label_noise=noise)
+        setting = with_memory(SIZE, 50, 0.7 * critical, label_noise=noise)
         found = delay(draw(setting, plan.stream(9), kind="orthogonal"), erm, GAMMA)
         for name, prediction in late.at(setting, erm).items():
             row = exact(
@@ -63,7 +64,7 @@ def train_and_test(plan: Plan) -> Iterator[Statement]:
             yield from under(late, [row])
     shrinks = fact("noise-shrinks")
     for noise in _FLIPPED:
-        setting = with_memory(SIZE, 50, orthogonal.critical_memory(RHO, GAMMA), label_noise=noise)
+        setting = with_memory(SIZE, 50, critical, label_noise=noise)
         limit = max_margin(draw(setting, plan.stream(10), kind="orthogonal"))
         expected = shrinks.at(setting)
         for name, words in (("core", "w_y"), ("spurious", "w_a")):
@@ -75,3 +76,37 @@ def train_and_test(plan: Plan) -> Iterator[Statement]:
                 tolerance=1e-10,
             )
             yield from under(shrinks, [row])
+    price = fact("noise-price")
+    for noise in _FLIPPED:
+        setting = with_memory(SIZE, 50, 0.5 * critical, label_noise=noise)
+        scores = [
+            _scores(max_margin(draw(each, plan.stream(11), kind="orthogonal")))
+            for each in (setting, replace(setting, label_noise=0.0))
+        ]
+        for name, noisy, clean in zip(("majority", "minority"), *scores, strict=True):
+            row = exact(
+                f"g.price.{noise:g}.{name}",
+                f"orthogonal data, κ = κ*/2, label noise {noise:g}: {price.quantity}, {name}",
+                prediction=price.at(setting),
+                observed=noisy / clean,
+                tolerance=1e-10,
+            )
+            yield from under(price, [row])
+    early = fact("early-learning")
+    for noise in (0.0, *_FLIPPED):
+        setting = with_memory(SIZE, 50, 0.5 * critical, label_noise=noise)
+        shift = Objective.logit_shifting(setting)
+        row = exact(
+            f"g.peak.{noise:g}",
+            f"orthogonal data, κ = κ*/2, label noise {noise:g}, shift: {early.quantity}",
+            prediction=early.at(setting, shift),
+            observed=peak(draw(setting, plan.stream(12), kind="orthogonal"), shift, GAMMA),
+            tolerance=1e-4,
+        )
+        yield from under(early, [row])
+
+
+def _scores(limit: Solution) -> tuple[float, float]:
+    """Probits of both groups' accuracies, but for σ."""
+    pull = GAMMA * limit.spurious
+    return (limit.core + pull) / limit.memory, (limit.core - pull) / limit.memory

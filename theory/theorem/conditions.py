@@ -19,6 +19,7 @@ __all__ = [
     "is_figure_1",
     "off_the_threshold",
     "remembering",
+    "remembers",
     "separable",
     "two_groups",
     "two_separable_groups",
@@ -76,6 +77,17 @@ def remembering(setting: Setting) -> bool:
     (True, False)
     """
     return clean_with_memory(setting) and setting.rho >= 0.5
+
+
+def remembers(setting: Setting) -> bool:
+    """Whether there are two groups and example-specific features, whatever the noise.
+
+    Examples
+    --------
+    >>> remembers(Setting.figure_1()), remembers(Setting(10, 0, 0.8, 2.0, 0.5))
+    (True, False)
+    """
+    return two_groups(setting) and setting.kappa > 0
 
 
 def off_the_threshold(setting: Setting) -> bool:

@@ -24,7 +24,7 @@ class Fact:
     source : str
         The paper's theorem or figure, or who proved it.
     proposition : str
-        Its number, P1 … P14; those of the orthogonal limit are proved in docs/theory.md. Empty for
+        Its number, P1 … P17; those of the orthogonal limit are proved in docs/theory.md. Empty for
         a published measurement.
     statement, conditions : str
         In words.

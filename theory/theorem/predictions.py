@@ -12,24 +12,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincc
+from scipy.special import betaincc, ndtri
 
-from .. import orthogonal, proportional
+from .. import decoding, orthogonal, proportional
 from ..objective import Objective
 from ..results import GroupAccuracy, Solution, Trajectory
 from ..setting import Setting
 
 __all__ = [
     "always",
+    "by_subspaces",
     "cured",
     "far_accuracy",
     "late",
     "memorises",
     "orthogonal_limit",
     "pairs_beyond",
+    "peak",
     "perfect",
+    "price",
     "proportional_limit",
     "recovered",
+    "refitted",
     "right_at_once",
     "shrunk",
     "squared_norm",
@@ -149,6 +153,54 @@ def shrunk(setting: Setting) -> Solution:
     clean = orthogonal.max_margin(replace(setting, label_noise=0.0))
     left = 1 - 2 * setting.label_noise
     return Solution(left * clean.core, left * clean.spurious, math.nan)
+
+
+def price(setting: Setting) -> float:
+    """What memorising the label noise leaves of a group's score (P16).
+
+    Examples
+    --------
+    >>> round(price(Setting(1000, 10**6, 0.9, 5.0, (9 / 19 / 1000)**0.5, label_noise=0.1)), 6)
+    0.409064
+    """
+    return orthogonal.noise_factor(setting)
+
+
+def peak(setting: Setting, objective: Objective) -> float:
+    """log t at which the minority's accuracy is greatest (P16).
+
+    Examples
+    --------
+    >>> setting = Setting(1000, 10**4, 0.9, 5.0, (0.7 * 9 / 19 / 10)**0.5, label_noise=0.1)
+    >>> round(peak(setting, Objective.logit_shifting(setting)), 3)
+    0.342
+    """
+    return orthogonal.log_peak_time(setting, objective)
+
+
+def by_subspaces(setting: Setting, dimension: int, offset: float) -> GroupAccuracy[float]:
+    """Test accuracy of the classifier by the smaller angle to class subspaces (P17).
+
+    Examples
+    --------
+    >>> setting = Setting(1000, 10_000, 0.9, 5.0, (0.05 / 10)**0.5)
+    >>> round(by_subspaces(setting, 2, 1.0).minority, 6)
+    1.0
+    """
+    return decoding.subspace_accuracy(setting, dimension, offset)
+
+
+def refitted(setting: Setting, examples: int) -> float:
+    """Probit of the accuracy of a refit on balanced examples (P17).
+
+    Examples
+    --------
+    >>> setting = Setting(1000, 10**6, 0.9, 5.0, 0.1, label_noise=0.3)
+    >>> round(refitted(setting, 100)**2, 3)     # near n/(σ⁴d) = 1
+    1.0
+    """
+    few = decoding.refit(setting, examples)
+    return float(ndtri(proportional.max_margin(few).accuracy(few).average))
 
 
 def late(setting: Setting, objective: Objective, times: ArrayLike) -> Trajectory:

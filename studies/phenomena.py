@@ -1,0 +1,347 @@
+"""What high training accuracy hides, predicted for n → ∞ and simulated at three sizes.
+
+When the training set is fitted and when the minority follows, where early learning ends, when to
+stop, what can be decoded: P9, P12 and P17 in settings most of which have label noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from ..sims import class_subspaces, draw, gradient_flow, max_margin
+from ..sims.sample import child_stream
+from ..theory import Setting, Solution, Trajectory, decoding, orthogonal, proportional
+from ..theory.generalization import early_stopping, test_loss
+from .arguments import Progress
+from .limit_design import Case
+from .three_sizes import Point, ThreeSizes, point, three_sizes
+from .train import ONE_LIMIT, three_methods
+
+__all__ = ["CASES", "NUMBERS", "PHENOMENA", "SIZES", "numbers", "phenomena"]
+
+Array: TypeAlias = NDArray[np.float64]
+Seed: TypeAlias = np.random.SeedSequence
+
+SIZES, QUICK_SIZES = (400, 800, 1600), (200, 400, 800)
+"""Examples: doubled twice."""
+
+TIMES = np.logspace(-2, 8, 161)
+
+
+class Number(NamedTuple):
+    """One number of a phenomenon.
+
+    Attributes
+    ----------
+    phenomenon, words : str
+
+    Examples
+    --------
+    >>> NUMBERS["recovered"].phenomenon
+    'delay'
+    """
+
+    phenomenon: str
+    words: str
+
+
+PHENOMENA = ("train and test", "label noise", "delay", "early stopping", "decoding")
+
+NUMBERS = {
+    "fitted": Number("train and test", "log t from which 90 % of the training minority is right"),
+    "unseen": Number("train and test", "the probit of the minority's test accuracy then"),
+    "peak": Number("label noise", "log t at which the minority's test accuracy is greatest"),
+    "fall": Number("label noise", "by how much its probit falls from there to t = 10⁸"),
+    "recovered": Number("delay", "log t of the last change of sign of the minority's test margin"),
+    "best": Number("early stopping", "the probit of the worst group's best test accuracy"),
+    "opened": Number("early stopping", "log t from which the worst group has all but 0.01 of it"),
+    "closed": Number("early stopping", "log t until which it has"),
+    "by-average": Number("early stopping", "the worst group's probit, stopped by average accuracy"),
+    "by-loss": Number("early stopping", "the worst group's probit, stopped by average test loss"),
+    "decoded": Number("decoding", "γw_a/w_y of the limit, by which its decoded accuracy goes"),
+    "subspaces": Number("decoding", "the minority's accuracy by class subspaces"),
+    "refit": Number("decoding", "the probit of the accuracy of a refit on n/10 balanced examples"),
+}
+_FITTED, _TOLERANCE = 0.9, 0.01
+# The probit of an accuracy of 1 is as large as one likes; a count near none or all has no scatter.
+_LARGEST_SCORE, _CERTAIN = 5.0, 0.02
+_INSIDE = 3
+_SMALL, _FAR_IN_LOG_TIME, _FAR_IN_SCORE = 0.002, 1.0, 0.3
+_DIMENSION, _OFFSET, _TESTS, _REFIT = 2, 3.0, 2000, 10
+_DRAWS, _QUICK_DRAWS = 4, 3
+_SITES, _QUICK_SITES = (8, 512), (4, 256)
+"""Sets of sites, and sites of each cell."""
+
+
+def _cases() -> Iterator[Case]:
+    """A rank-1 lattice; shares are whole numbers of examples at every n of `SIZES`."""
+    points = 27
+    for i in range(points):
+        parts = [(i * step % points + 0.5) / points for step in (1, 7, 11, 16)]
+        rho = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)[int(6 * parts[0])]
+        gamma = float(f"{2.2 * (8 / 2.2) ** parts[1]:.2g}")
+        delta = float(f"{1.25 * (5 / 1.25) ** parts[2]:.2g}")
+        # Up to twice κ*: at finite d/n the threshold is higher.
+        ratio = float(f"{0.2 * (2 / 0.2) ** parts[3]:.2g}")
+        noise = 0.0 if i % 8 == 7 else (0.12, 0.3)[i % 2]
+        yield Case(
+            name=f"{i + 1:02d}",
+            delta=delta,
+            memory=ratio * orthogonal.critical_memory(rho, gamma),
+            rho=rho,
+            gamma=gamma,
+            core_noise=noise,
+            spurious_noise=noise,
+            label_noise=(0.1, 0.05, 0.2, 0.1, 0.3, 0.0)[i % 6],
+        )
+
+
+CASES = tuple(_cases())
+"""d/n, κ, ρ, γ, feature noise and label noise."""
+
+
+def numbers(run: Trajectory, setting: Setting, tolerance: float = _TOLERANCE) -> dict[str, float]:
+    """What is compared of a run at times `TIMES`; nan for what is not there, or at an end.
+
+    Parameters
+    ----------
+    run : Trajectory
+    setting : Setting
+    tolerance : float
+        Accuracy that the worst group may lack between "opened" and "closed".
+
+    Examples
+    --------
+    >>> from pitfalls.theory import Objective
+    >>> setting = Setting(1000, 10**6, 0.9, 5.0, (0.5 * 9 / 19 / 1000)**0.5)
+    >>> found = numbers(orthogonal.flow(setting, Objective.erm(), TIMES), setting)
+    >>> {name: round(found[name], 2) for name in ("fitted", "recovered", "peak")}
+    {'fitted': 1.86, 'recovered': 3.8, 'peak': nan}
+    """
+    logs = np.log(run.times)
+    majority, minority = _scores(run, setting)
+    worst = np.minimum(majority, minority)
+    accuracy = ndtr(worst)
+    best = int(accuracy.argmax())
+    edges = _roots(logs, accuracy - accuracy[best] + tolerance)
+    fitted = _roots(logs, np.asarray(run.train.minority) - _FITTED)
+    recovered = _roots(logs, minority)
+    peak, height = _top(logs, minority)
+    when = fitted[-1][0] if fitted and fitted[-1][1] else math.nan
+    stop = early_stopping(run, setting)
+    by_average, by_loss = np.searchsorted(run.times, [stop.average_time, stop.loss_time])
+    return {
+        "fitted": when,
+        "unseen": math.nan if math.isnan(when) else float(np.interp(when, logs, minority)),
+        "peak": peak,
+        "fall": height - float(minority[-1]),
+        "recovered": recovered[-1][0] if recovered else math.nan,
+        "best": float(worst[best]),
+        "opened": max((x for x, up in edges if up and x < logs[best]), default=math.nan),
+        "closed": min((x for x, up in edges if not up and x > logs[best]), default=math.nan),
+        "by-average": float(worst[by_average]),
+        "by-loss": float(worst[by_loss]),
+    }
+
+
+def determined(run: Trajectory, setting: Setting) -> set[str]:
+    """Names of a run's numbers that 0.002 more or less of accuracy, or of loss, would not move far.
+
+    A window's edge on a plateau, or a rule that finds two distant times as good, is in every draw
+    somewhere else, and no mean of draws says where.
+
+    Examples
+    --------
+    >>> from pitfalls.theory import Objective
+    >>> setting = Setting(1000, 10**6, 0.9, 5.0, (0.5 * 9 / 19 / 1000)**0.5)
+    >>> run = orthogonal.flow(setting, Objective.erm(), TIMES)
+    >>> "recovered" in determined(run, setting), "closed" in determined(run, setting)
+    (True, False)
+    """
+    known = {name for name, each in NUMBERS.items() if each.phenomenon != "decoding"}
+    inner, outer = (numbers(run, setting, _TOLERANCE + sign * _SMALL) for sign in (-1, 1))
+    known -= {
+        name
+        for name in ("opened", "closed")
+        if not abs(inner[name] - outer[name]) < _FAR_IN_LOG_TIME
+    }
+    majority, minority = _scores(run, setting)
+    worst, accuracy = np.minimum(majority, minority), ndtr(minority)
+    near = np.log(run.times)[accuracy > accuracy.max() - _SMALL]
+    if np.ptp(near) > 2 * _FAR_IN_LOG_TIME:
+        known -= {"peak"}
+    average = run.accuracy(setting).average
+    loss = test_loss(run, setting).average
+    for name, good in (
+        ("by-average", average > average.max() - _SMALL),
+        ("by-loss", loss < loss.min() + _SMALL),
+    ):
+        if np.ptp(worst[good]) > _FAR_IN_SCORE:
+            known -= {name}
+    return known
+
+
+def _scores(run: Trajectory, setting: Setting) -> tuple[Array, Array]:
+    """Probits of both groups' test accuracies."""
+    pull = setting.gamma * run.spurious
+    noise = np.hypot(setting.core_noise * run.core, setting.spurious_noise * pull)
+    deviation = np.hypot(noise, setting.sigma * run.memory)
+    return (run.core + pull) / deviation, (run.core - pull) / deviation
+
+
+def _roots(logs: Array, values: Array) -> list[tuple[float, bool]]:
+    """Where the values change their sign, linear in between, and whether upwards."""
+    below = values < 0
+    changes = np.flatnonzero(below[:-1] != below[1:])
+    parts = values[changes] / (values[changes] - values[changes + 1])
+    places = logs[changes] + parts * (logs[changes + 1] - logs[changes])
+    return list(zip(places.tolist(), below[changes].tolist(), strict=True))
+
+
+def _top(logs: Array, values: Array) -> tuple[float, float]:
+    """Place and height of the maximum, of a parabola through three points; nan near the ends."""
+    k = int(values.argmax())
+    if not _INSIDE <= k < len(values) - _INSIDE:
+        return math.nan, math.nan
+    before, at, after = values[k - 1 : k + 2]
+    bend = before - 2 * at + after
+    shift = (before - after) / (2 * bend) if bend < 0 else 0.0
+    return float(logs[k] + shift * (logs[1] - logs[0])), float(at - (before - after) * shift / 4)
+
+
+def phenomena(
+    *,
+    seed: int = 0,
+    replicates: int | None = None,
+    quick: bool = False,
+    settings: Sequence[str] | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    keep: Callable[[ThreeSizes], None] | None = None,
+) -> ThreeSizes:
+    """Delay, early learning, early stopping and decoding: theory for n → ∞ against simulation.
+
+    Parameters
+    ----------
+    seed : int
+    replicates : int, optional
+        Draws at the largest size, ≥ 2; twice as many at half of it, and again. 4 by default, 3 if
+        quick.
+    quick : bool
+        Smaller sizes.
+    settings : sequence of str, optional
+        Names of those of `CASES` that are wanted; all by default. Each has streams of its own.
+    workers : int, optional
+        Threads; all cores by default.
+    progress : callable, optional
+        Called with (units done, units in all, what is running).
+    keep : callable, optional
+        Called after each setting with the table so far.
+
+    Returns
+    -------
+    ThreeSizes
+        Of numbers that are there: predicted, and found in every draw.
+
+    Raises
+    ------
+    SettingError
+        An argument is out of range.
+
+    Examples
+    --------
+    >>> table = phenomena(quick=True)  # doctest: +SKIP
+    >>> table.holds  # doctest: +SKIP
+    True
+    """
+    sizes, sites = (QUICK_SIZES, _QUICK_SITES) if quick else (SIZES, _SITES)
+    count = (_QUICK_DRAWS if quick else _DRAWS) if replicates is None else replicates
+    return three_sizes(
+        CASES,
+        sizes,
+        _simulate,
+        lambda case, found: _compare(case, found, sizes, seed, sites),
+        seed=seed,
+        replicates=count,
+        settings=settings,
+        workers=workers,
+        progress=progress,
+        keep=keep,
+    )
+
+
+def _simulate(case: Case, n: int, seed: Seed) -> Array:
+    """Numbers of one draw: of each method's run, and of decoding."""
+    setting = case.at(n)
+    sample = draw(setting, seed, "explicit")
+    runs = gradient_flow(sample, three_methods(setting), TIMES)
+    found = [value for run in runs for value in numbers(run, setting).values()]
+    few, tests = _few(setting), replace(setting, n=_TESTS, rho=0.0, label_noise=0.0)
+    new = draw(tests, child_stream(seed, 0), "explicit")
+    predicted = class_subspaces(sample, _DIMENSION, _OFFSET).predict(new.features)
+    refitted = max_margin(draw(few, child_stream(seed, 1)))
+    return np.array(
+        [
+            *found,
+            _lean(max_margin(sample), setting),
+            (predicted == new.labels).mean(),
+            ndtri(refitted.accuracy(few).average),
+        ]
+    )
+
+
+def _few(setting: Setting) -> Setting:
+    return decoding.refit(setting, 2 * round(setting.n / (2 * _REFIT)))
+
+
+def _lean(limit: Solution, setting: Setting) -> float:
+    return setting.gamma * limit.spurious / limit.core
+
+
+def _compare(
+    case: Case, found: Sequence[Array], sizes: Sequence[int], seed: int, sites: tuple[int, int]
+) -> Iterator[Point]:
+    setting = case.at(sizes[-1])
+    predicted = _predicted(setting, seed, sites)
+    for column, (method, name, prediction, error) in enumerate(predicted):
+        rows = [values[:, column].tolist() for values in found]
+        if _comparable(name, prediction) and np.isfinite(np.concatenate(rows)).all():
+            words = NUMBERS[name].words
+            yield point(case, method, name, words, rows, sizes, prediction, error)
+
+
+def _predicted(
+    setting: Setting, seed: int, sites: tuple[int, int]
+) -> Iterator[tuple[str, str, float, float]]:
+    """Method, name, prediction and its standard error, in the order of `_simulate`."""
+    sets, each_set = sites
+    for method, make in ONE_LIMIT.items():
+        run = proportional.flow(
+            setting, make(setting), TIMES, seed=seed, sets=sets, sites=each_set, examples=False
+        )
+        each, known = [numbers(one, setting) for one in run.sets], determined(run, setting)
+        for name in each[0]:
+            values = np.array([one[name] for one in each])
+            mean = float(values.mean()) if name in known else math.nan
+            yield method, name, mean, float(values.std(ddof=1) / math.sqrt(sets))
+    few = _few(setting)
+    by_subspaces = decoding.subspace_accuracy(setting, _DIMENSION, _OFFSET).minority
+    refitted = float(ndtri(proportional.max_margin(few).accuracy(few).average))
+    yield "max margin", "decoded", _lean(proportional.max_margin(setting), setting), 0.0
+    yield "features", "subspaces", by_subspaces, 0.0
+    yield "max margin", "refit", refitted, 0.0
+
+
+def _comparable(name: str, prediction: float) -> bool:
+    if not math.isfinite(prediction):
+        return False
+    if name == "subspaces":
+        return _CERTAIN < prediction < 1 - _CERTAIN
+    return "probit" not in NUMBERS[name].words or abs(prediction) < _LARGEST_SCORE
