@@ -33,7 +33,7 @@ _SHADES = ("#6FD6B8", "#009E73", "#00664B", "#002E22")
 _DASHED = (0, (2, 1.5))
 _A_DECADE, _SIMULATED, _FIRST = 12, 11, 1e-2
 _PEAK_NOISES = np.linspace(0.0, 0.48, 25)
-_ASPECTS = np.logspace(0.1, 3, 30)
+_ASPECTS = np.logspace(0.1, 3, 20)
 _SIMULATED_ASPECTS = (1.5, 4.0, 16.0, 64.0, 256.0)
 _SIMULATED_N = 300
 _SETS_OF_STREAMS = 100
@@ -269,7 +269,7 @@ def draw(data: NoiseFigure) -> Figure:
         over_time, peak, limit = figure.subplots(1, 3, width_ratios=(1.15, 0.8, 1))
         time_axis(over_time, data.times[0], data.times[-1], end=False)
         over_time.set(ylim=(0.45, 1.015), ylabel="minority, test accuracy")
-        over_time.set_title("the shift learns early, then memorises")
+        over_time.set_title("learnt early, then memorised")
         for each, shade in zip(data.noises, _SHADES, strict=True):
             _draw_run(over_time, data, each, shade)
             _draw_limit(limit, data, each, shade)
@@ -283,7 +283,6 @@ def draw(data: NoiseFigure) -> Figure:
 
 def _handles(data: NoiseFigure) -> list[Artist]:
     draws = len(data.noises[0].simulated)
-    gray = {"color": "0.3", "linestyle": ""}
     return [
         *(
             Line2D([], [], color=shade, label=f"{100 * each.setting.label_noise:g} % flipped")
@@ -291,9 +290,25 @@ def _handles(data: NoiseFigure) -> list[Artist]:
         ),
         *(Line2D([], [], color=colour(name), label=f"middle: {name}") for name in _NAMES),
         Line2D([], [], color="0.3", linestyle=_DASHED, label="right: closed form, d ≫ n"),
-        Line2D([], [], marker="o", markersize=4, label="left: the peak", **gray),
-        Line2D([], [], marker="x", markersize=5, label="right: 99 %, closed form", **gray),
-        Line2D([], [], marker=".", markersize=4, label=f"{draws} draws, ± 2 s.e.", **gray),
+        Line2D([], [], marker="o", markersize=4, label="left: the peak", color="0.3", linestyle=""),
+        Line2D(
+            [],
+            [],
+            marker="x",
+            markersize=5,
+            label="right: 99 %, closed form",
+            color="0.3",
+            linestyle="",
+        ),
+        Line2D(
+            [],
+            [],
+            marker=".",
+            markersize=4,
+            label=f"{draws} draws, ± 2 s.e.",
+            color="0.3",
+            linestyle="",
+        ),
     ]
 
 

@@ -259,8 +259,8 @@ MUTATIONS = [
     Mutation(
         "P17",
         "theory/decoding.py",
-        "return size * math.sin(u",
-        "return 1.001 * size * math.sin(u",
+        "return float(size * math.sin(u",
+        "return float(1.001 * size * math.sin(u",
         "test_decoding.py::test_the_chance_of_one_product_is_two_normal_ones",
     ),
 ]

@@ -32,9 +32,10 @@ study = importlib.import_module("pitfalls.studies.phenomena")
 @pytest.fixture(scope="module")
 def table():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "_QUICK_SITES", (4, 128))
+        patch.setattr(study, "_QUICK_SITES", (2, 128))
+        patch.setattr(study, "QUICK_SIZES", (100, 200, 400))
         patch.setattr(study, "_TESTS", 400)
-        return function(quick=True, settings=["03", "23"], seed=1)
+        return function(quick=True, settings=["03", "05"], seed=1)
 
 
 def test_there_are_enough_settings_of_every_phenomenon():
@@ -112,10 +113,10 @@ def test_times_are_those_of_the_theory():
 def test_a_point_is_what_it_says(table):
     [point] = [p for p in table.points if (p.case.name, p.quantity) == ("03", "subspaces")]
     case = CASES[2]
-    setting = case.at(study.QUICK_SIZES[-1])
+    setting = case.at(table.sizes[-1])
     predicted = decoding.subspace_accuracy(setting, 2, 3.0).minority
     assert point.statement.prediction == predicted
-    small = case.at(study.QUICK_SIZES[0])
+    small = case.at(table.sizes[0])
     values = []
     for index in range(table.draws[0]):
         seed = stream(1, 3 * 2, index)

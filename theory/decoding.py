@@ -171,7 +171,7 @@ def _chance(first: Array, first_variance: Array, second: Array, spread: Array) -
         by_first, by_second = np.linalg.solve(matrix, columns).T
         decay = first @ spread @ by_first + second @ by_second
         size = math.exp(-(u**2) * decay / 2) / math.sqrt(np.linalg.det(matrix))
-        return size * math.sin(u * float(second @ by_first))
+        return float(size * math.sin(u * float(second @ by_first)))
 
     value, _ = quad(imaginary, -_DECADES, _DECADES, limit=2000, epsabs=1e-11, points=[0.0])
     return min(1.0, max(0.0, 0.5 + value / math.pi))
