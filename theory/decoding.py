@@ -174,7 +174,7 @@ def _chance(first: Array, first_variance: Array, second: Array, spread: Array) -
         return float(size * math.sin(u * float(second @ by_first)))
 
     value, _ = quad(imaginary, -_DECADES, _DECADES, limit=2000, epsabs=1e-11, points=[0.0])
-    return min(1.0, max(0.0, 0.5 + value / math.pi))
+    return min(1.0, max(0.0, 0.5 + float(value) / math.pi))
 
 
 def refit(setting: Setting, examples: int) -> Setting:
