@@ -10,12 +10,18 @@ from typing import Any
 from ..studies.arguments import Progress, silent
 from ..theory import SettingError
 from . import (
+    accuracy_vs_aspect,
+    convergence,
+    crossing_time,
     decoding,
     delay,
     dynamics,
     early_stopping,
+    influence_matrix,
     interpretable,
     label_noise,
+    phase_diagram,
+    self_influence,
     train_and_test,
     trajectories,
 )
@@ -24,17 +30,24 @@ from .style import save
 __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 
 _FIGURES = {
+    "accuracy-vs-aspect": accuracy_vs_aspect,
+    "convergence": convergence,
+    "crossing-time": crossing_time,
     "decoding": decoding,
     "delay": delay,
     "dynamics": dynamics,
     "early-stopping": early_stopping,
+    "influence-matrix": influence_matrix,
     "interpretable": interpretable,
     "label-noise": label_noise,
+    "phase-diagram": phase_diagram,
+    "self-influence": self_influence,
     "train-and-test": train_and_test,
     "trajectories": trajectories,
 }
 NAMES = tuple(_FIGURES)
-OF_MANY_DRAWS = frozenset(_FIGURES) - {"delay", "trajectories"}
+_OF_ONE_DRAW = {"crossing-time", "delay", "influence-matrix", "self-influence", "trajectories"}
+OF_MANY_DRAWS = frozenset(_FIGURES) - _OF_ONE_DRAW
 """Those whose number of draws can be chosen."""
 
 
@@ -77,9 +90,8 @@ def make(
 
     Examples
     --------
-    >>> NAMES
-    ('decoding', 'delay', 'dynamics', 'early-stopping', 'interpretable', 'label-noise',
-     'train-and-test', 'trajectories')
+    >>> NAMES[:4]
+    ('accuracy-vs-aspect', 'convergence', 'crossing-time', 'decoding')
     """
     if name not in _FIGURES:
         raise SettingError("name", name, f"one of {', '.join(NAMES)}")

@@ -38,12 +38,18 @@ _FEATURES = (
     "student-rows",
 )
 _FIGURES = (
+    "accuracy-vs-aspect",
+    "convergence",
+    "crossing-time",
     "decoding",
     "delay",
     "dynamics",
     "early-stopping",
+    "influence-matrix",
     "interpretable",
     "label-noise",
+    "phase-diagram",
+    "self-influence",
     "train-and-test",
     "trajectories",
 )
@@ -168,12 +174,12 @@ def _parser() -> argparse.ArgumentParser:
     phenomena = _three_sizes(
         commands,
         "phenomena",
-        words="fitted, delayed, memorised, decoded, in 27 settings: prediction and simulation",
+        words="fitted, delayed, memorised, decoded, in 41 settings: prediction and simulation",
         description="What docs/generalization.md tells of: when the training set is fitted and "
         "when the minority follows, where early learning ends, when to stop and what other rules "
         "cost, what can be decoded. Predicted for n → ∞, and simulated with n = 400, 800 and 1600, "
-        "extrapolated to n → ∞, in 27 settings of which 23 have label noise. About a quarter of an "
-        "hour on two cores, a few minutes with --quick.",
+        "extrapolated to n → ∞, in 41 settings of which 35 have label noise. About half an hour on "
+        "two cores, ten minutes with --quick.",
         quick="n = 200, 400 and 800",
     )
     phenomena.set_defaults(run=_phenomena)
@@ -226,7 +232,8 @@ def _parser() -> argparse.ArgumentParser:
         "--replicates",
         type=_count,
         metavar="N",
-        help="draws of a figure that shows many (default 12; interpretable 100)",
+        help="draws of a figure that shows many (default 12; accuracy-vs-aspect 24, "
+        "interpretable 100)",
     )
     figure.set_defaults(run=_figure)
 

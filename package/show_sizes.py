@@ -72,7 +72,7 @@ def show_phenomena(table: studies.ThreeSizes) -> None:
     for line in (
         "z: distance of the two in standard errors of both, as a normal score; points of",
         "one setting share their draws and go together. A number is compared where it is",
-        "predicted, 0.002 of accuracy or loss would not move it far, and every draw has it.",
+        "predicted, a little accuracy or loss would not move it far, and every draw has it.",
         "",
         _verdict(table),
     ):

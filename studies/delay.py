@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..sims import Sample, gradient_flow, ridge_path
 from ..theory import Objective, PitfallsError, Trajectory
 
-__all__ = ["Delay", "delay", "peak"]
+__all__ = ["Delay", "crossing", "delay", "peak"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -68,20 +68,52 @@ def delay(sample: Sample, objective: Objective, gamma: float) -> Delay:
     [1.763, 3.927, -5.102]
     """
 
-    def minority(run: Trajectory) -> Array:
-        return np.asarray(run.core - gamma * run.spurious)
+    def smallest(log_times: Array) -> Array:
+        run = gradient_flow(sample, objective, np.exp(log_times))
+        return np.asarray(np.min(run.margins, axis=1))  # type: ignore[arg-type]
 
-    def flow(log_times: Array) -> Trajectory:
-        return gradient_flow(sample, objective, np.exp(log_times))
-
-    def path(log_strengths: Array) -> Trajectory:
-        return ridge_path(sample, objective, np.exp(log_strengths))
+    def lost(logs: Array) -> Array:
+        return -_minority(ridge_path(sample, objective, np.exp(-logs)), gamma)
 
     return Delay(
-        fitted=_last_root(lambda x: np.asarray(flow(x).margins).min(axis=1), _TIMES),
-        recovered=_last_root(lambda x: minority(flow(x)), _TIMES),
-        decay=_last_root(lambda x: -minority(path(-x)), (-_STRENGTHS[1], -_STRENGTHS[0]), -1),
+        fitted=_last_root(smallest, _TIMES),
+        recovered=crossing(sample, objective, gamma),
+        decay=_last_root(lost, (-_STRENGTHS[1], -_STRENGTHS[0]), -1),
     )
+
+
+def crossing(sample: Sample, objective: Objective, gamma: float) -> float:
+    """log t of the last change of sign of the minority's mean test margin (P8).
+
+    Parameters
+    ----------
+    sample : Sample
+    objective : Objective
+    gamma : float
+        γ of its test examples.
+
+    Raises
+    ------
+    PitfallsError
+        There is none between t = 0.05 and 10¹⁰.
+
+    Examples
+    --------
+    >>> from pitfalls.sims import draw
+    >>> from pitfalls.theory import Setting
+    >>> sample = draw(Setting(n=100, d=5000, rho=0.9, gamma=5.0, sigma=0.07), 0, "orthogonal")
+    >>> round(crossing(sample, Objective.erm(), 5.0), 3)
+    3.927
+    """
+
+    def margin(log_times: Array) -> Array:
+        return _minority(gradient_flow(sample, objective, np.exp(log_times)), gamma)
+
+    return _last_root(margin, _TIMES)
+
+
+def _minority(run: Trajectory, gamma: float) -> Array:
+    return np.asarray(run.core - gamma * run.spurious)
 
 
 def peak(sample: Sample, objective: Objective, gamma: float) -> float:

@@ -397,8 +397,7 @@ def test_every_figure_is_offered_and_all_are_drawn(tmp_path, monkeypatch):
         lambda name, *_, **options: made.append((name, options["replicates"])) or [],
     )
     assert main(["figure", "all", "--out", str(tmp_path), "--replicates", "5"]) == 0
-    single = ("delay", "trajectories")
-    assert made == [(name, None if name in single else 5) for name in figures.NAMES]
+    assert made == [(n, 5 if n in figures.OF_MANY_DRAWS else None) for n in figures.NAMES]
 
 
 def test_figure_into_a_file_is_refused(tmp_path, capsys):

@@ -39,8 +39,8 @@ def table():
 
 
 def test_there_are_enough_settings_of_every_phenomenon():
-    assert len(CASES) == len({case.name for case in CASES}) == 27
-    assert sum(case.label_noise > 0 for case in CASES) >= 20
+    assert len(CASES) == len({case.name for case in CASES}) == 41
+    assert sum(case.label_noise > 0 for case in CASES) == 35
     for case in CASES:
         setting = case.at(SIZES[0])
         assert setting.delta > 1.2 * proportional.separability_threshold(setting)
