@@ -165,7 +165,7 @@ def compute(
         raise SettingError("label_noise", setting.label_noise, "0", "See the figure label-noise.")
     check_run(seed, replicates, workers, least=1)
     grids = np.array(aspects, dtype=float), np.array(simulated, dtype=float)
-    curves = []
+    curves: list[Curve] = []
     total = len(_NOISES) * len(RATIOS)
     for noise in _NOISES:
         for ratio in RATIOS:

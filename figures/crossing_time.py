@@ -37,7 +37,6 @@ METHODS: dict[str, Callable[[Setting], Objective]] = {
 }
 """What is trained, by name."""
 
-_OTHER = {"rho": 0.8, "gamma": 2.0}
 _NEAR = 0.02 * np.arange(1, 11)
 _RATIOS = tuple(
     np.concatenate(
@@ -169,7 +168,10 @@ def compute(
     if latest < _SOONEST:
         raise SettingError("latest", latest, f"{_SOONEST:g} or later", "Before, nothing happens.")
     grids = np.array(ratios, dtype=float), np.array(simulated, dtype=float)
-    panels = [_panel(each, *grids, seed, latest) for each in (setting, replace(setting, **_OTHER))]
+    panels = [
+        _panel(each, *grids, seed, latest)
+        for each in (setting, replace(setting, rho=0.8, gamma=2.0))
+    ]
     return Crossings(latest, grids[0], panels)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -174,13 +174,13 @@ def compute(
     for field, values in _RANGES.items():
         accuracy = []
         for value in values:
-            each = replace(setting, **{field: float(value)})
+            each = _moved(setting, field, value)
             accuracy.append([_limit(_with(each, kappa)) for kappa in grid])
             done += 1
             progress(done, total, f"P9 over {field}")
         places = [(kappa, value) for value in _DRAWN[field] for kappa in few]
         drawn = limits_of_draws(
-            [_with(replace(setting, **{field: float(value)}), kappa) for kappa, value in places],
+            [_with(_moved(setting, field, value), kappa) for kappa, value in places],
             lambda limit, each: limit.accuracy(each).minority,
             seed=seed,
             first=first,
@@ -200,6 +200,11 @@ def compute(
             )
         )
     return PhaseDiagram(setting, grid, replicates, panels)
+
+
+def _moved(setting: Setting, field: str, value: float) -> Setting:
+    changes: dict[str, Any] = {field: float(value)}
+    return replace(setting, **changes)
 
 
 def _with(setting: Setting, kappa: float) -> Setting:
@@ -248,7 +253,7 @@ def draw(data: PhaseDiagram) -> Figure:
 
 
 def _draw_panel(axes: Axes, data: PhaseDiagram, panel: Panel) -> QuadMesh:
-    limits = {"cmap": _MAP, "vmin": 0.0, "vmax": 1.0}
+    limits: dict[str, Any] = {"cmap": _MAP, "vmin": 0.0, "vmax": 1.0}
     colours = axes.pcolormesh(
         data.kappas, panel.values, panel.accuracy, shading="gouraud", rasterized=True, **limits
     )
