@@ -3,6 +3,7 @@
 import csv
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from pitfalls.theory import (
 
 CLEAN = Setting(60, 600, 0.9, 5.0, 0.2)
 CRITICAL = 9 / 19
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +221,11 @@ def test_what_cannot_be_shown_is_refused(figure, field, changes, latest, tmp_pat
         figures.make(figure, tmp_path, changes, latest=latest)
     assert caught.value.field == field
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_figure_is_shown_and_told_of_in_the_documents():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    for name in figures.NAMES:
+        assert f"](figures/{name}.png)" in pages
+        assert f"`{name}`" in pages or f"pitfalls figure {name}`" in pages
+        assert (ROOT / "docs" / "figures" / f"{name}.png").exists()
