@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..sims import Sample, draw, gradient_descent
 from ..sims.half import Half
-from ..studies.train import ONE_LIMIT
+from ..studies.train import three_methods
 from ..theory import Objective, Setting
 from . import peers
 from .harness import Program, Report, Update, alternate
@@ -41,7 +41,7 @@ def _ours(count: int, single: bool) -> Callable[[], None]:
 
 
 def _objectives() -> list[Objective]:
-    return [make(FIGURE_1) for make in ONE_LIMIT.values()]
+    return three_methods(FIGURE_1)
 
 
 def _differences(programs: dict[str, Callable[[peers.Data], Array]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import draw, gradient_flow, replicate, stream
-from ..studies.train import ONE_LIMIT
+from ..studies.train import three_methods
 from ..theory import Setting, Trajectory, proportional
 from .harness import Program, Report, Update, alternate
 
@@ -37,11 +37,11 @@ def _predict(latest: float) -> Callable[[], float]:
     def run() -> float:
         return max(
             float(
-                proportional.flow(FIGURE_1, make(FIGURE_1), times, sets=SETS, sites=SITES)
+                proportional.flow(FIGURE_1, objective, times, sets=SETS, sites=SITES)
                 .standard_error(_minority)
                 .max()
             )
-            for make in ONE_LIMIT.values()
+            for objective in three_methods(FIGURE_1)
         )
 
     return run
@@ -50,7 +50,7 @@ def _predict(latest: float) -> Callable[[], float]:
 def _simulate(latest: float) -> Callable[[], None]:
     """The same of one draw."""
     times = np.geomspace(0.01, latest, 41)
-    objectives = [make(FIGURE_1) for make in ONE_LIMIT.values()]
+    objectives = three_methods(FIGURE_1)
 
     def run() -> None:
         gradient_flow(draw(FIGURE_1, seed=1), objectives, times)
@@ -60,7 +60,7 @@ def _simulate(latest: float) -> Callable[[], None]:
 
 def _spread(latest: float) -> float:
     """The largest standard deviation of a draw's minority accuracy at the last time."""
-    objectives = [make(FIGURE_1) for make in ONE_LIMIT.values()]
+    objectives = three_methods(FIGURE_1)
 
     def one(seed: np.random.SeedSequence) -> list[float]:
         runs = gradient_flow(draw(FIGURE_1, seed), objectives, [latest])

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, check_run, silent
 from ..theory import PitfallsError, Setting, SettingError, orthogonal, proportional
-from .draws import limits_of_draws, mean_and_error
-from .style import PAGE_WIDTH, Table, new_figure, style
+from .draws import draw_mean, limits_of_draws, mean_and_error
+from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "RATIOS", "Aspects", "Curve", "compute", "default_setting", "draw"]
 
@@ -95,22 +95,18 @@ class Aspects:
     def table(self) -> Table:
         """The figure's data in long form."""
         names = ("kappa_ratio", "feature_noise", "source", "aspect", "minority", "standard_error")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return "" if math.isnan(value) else f"{value:.10g}"
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for curve in self.curves:
             where = (f"{curve.ratio:g}", f"{curve.noise:g}")
             for x, *values in zip(self.aspects, curve.finite, curve.orthogonal, strict=True):
                 for source, y in zip(("finite d/n", "d ≫ n"), values, strict=True):
-                    yield *where, source, text(x), text(y), ""
+                    yield *where, source, x, y, ""
             mean, error = mean_and_error(curve.drawn)
             for x, y, e in zip(self.simulated_aspects, mean, error, strict=True):
-                yield *where, "simulation", text(x), text(y), text(e)
-            yield *where, "theorem", "inf", text(curve.theorem), ""
+                yield *where, "simulation", x, y, e
+            yield *where, "theorem", "inf", curve.theorem, ""
 
 
 def compute(
@@ -253,14 +249,4 @@ def _draw_curve(axes: Axes, data: Aspects, curve: Curve, shade: str) -> None:
     axes.plot(data.aspects, curve.orthogonal, color=shade, linestyle=_DASHED, linewidth=0.9)
     if not math.isnan(curve.theorem):
         axes.axhline(curve.theorem, color=shade, linestyle=_DOTTED, linewidth=0.9, zorder=0)
-    mean, error = mean_and_error(curve.drawn)
-    axes.errorbar(
-        data.simulated_aspects,
-        mean,
-        2 * error,
-        color=shade,
-        marker=".",
-        markersize=5,
-        linestyle="",
-        elinewidth=0.8,
-    )
+    draw_mean(axes, data.simulated_aspects, curve.drawn, shade, size=5)

@@ -21,7 +21,7 @@ from ..studies.train import three_methods
 from ..theory import Setting, SettingError, orthogonal
 from .draws import Band
 from .over_time import grid
-from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Convergence", "Panel", "compute", "default_setting", "draw"]
 
@@ -92,10 +92,9 @@ class Convergence:
     def table(self) -> Table:
         """The figure's data in long form: degrees, with the middle 90 % of draws."""
         names = ("data", "objective", "t", "degrees", "low", "high")
-        rows = [[f"{x:.10g}" if isinstance(x, float) else x for x in row] for row in self._rows()]
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str | float, ...]]:
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
             band = Band.of(panel.angles)
             for o, name in enumerate(_NAMES):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..sims import draw as draw_sample
 from ..studies.delay import crossing
 from ..theory import Objective, PitfallsError, Setting, SettingError, orthogonal
-from .style import PAGE_WIDTH, Table, colour, new_figure, style
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "METHODS", "Crossings", "Panel", "compute", "default_setting", "draw"]
 
@@ -106,20 +106,16 @@ class Crossings:
     def table(self) -> Table:
         """The figure's data in long form: log10 t of the last change of sign."""
         names = ("rho", "gamma", "objective", "source", "kappa_ratio", "log10_t")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return "" if math.isnan(value) else f"{value:.10g}"
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
             where = (f"{panel.setting.rho:g}", f"{panel.setting.gamma:g}")
             for name, logs in panel.logs.items():
                 for ratio, value in zip(self.ratios, logs / math.log(10), strict=True):
-                    yield *where, name, "closed form", text(ratio), text(value)
+                    yield *where, name, "closed form", ratio, value
                 for ratio, value in panel.simulated[name]:
-                    yield *where, name, "simulation", text(ratio), text(value / math.log(10))
+                    yield *where, name, "simulation", ratio, value / math.log(10)
 
 
 def compute(

@@ -19,8 +19,8 @@ from ..sims import draw as draw_sample
 from ..sims.sample import child_stream
 from ..studies.arguments import Progress, check_run, silent
 from ..theory import PitfallsError, Setting, SettingError, decoding, orthogonal, proportional
-from .draws import mean_and_error
-from .style import PAGE_WIDTH, Table, new_figure, style
+from .draws import draw_mean, mean_and_error
+from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "READ_OUTS", "Decoding", "Panel", "compute", "default_setting", "draw"]
 
@@ -115,21 +115,17 @@ class Decoding:
             "minority",
             "standard_error",
         )
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return "" if math.isnan(value) else f"{value:.10g}"
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
-            where = (f"{panel.setting.delta:g}", text(panel.setting.kappa))
+            where = (f"{panel.setting.delta:g}", panel.setting.kappa)
             mean, error = mean_and_error(panel.simulated)
             for k, name in enumerate(READ_OUTS):
                 for x, y in zip(self.noises, panel.predicted[k], strict=True):
-                    yield *where, name, "prediction", text(x), text(y), ""
+                    yield *where, name, "prediction", x, y, ""
                 for x, y, e in zip(self.simulated_noises, mean[k], error[k], strict=True):
-                    yield *where, name, "simulation", text(x), text(y), text(e)
+                    yield *where, name, "simulation", x, y, e
 
 
 def compute(
@@ -259,19 +255,9 @@ def draw(data: Decoding) -> Figure:
 
 
 def _draw_panel(axes: Axes, data: Decoding, panel: Panel) -> None:
-    mean, error = mean_and_error(panel.simulated)
     for k, name in enumerate(READ_OUTS):
         axes.plot(data.noises, panel.predicted[k], color=_COLOURS[name])
-        axes.errorbar(
-            data.simulated_noises,
-            mean[k],
-            2 * error[k],
-            color=_COLOURS[name],
-            marker=".",
-            markersize=4,
-            linestyle="",
-            elinewidth=0.8,
-        )
+        draw_mean(axes, data.simulated_noises, panel.simulated[:, k], _COLOURS[name])
     axes.axhline(0.5, color="0.8", linewidth=0.6, zorder=0)
     axes.set(xlim=(0, 0.5), ylim=(-0.03, 1.03), xlabel="label noise $η$")
     critical = orthogonal.critical_memory(panel.setting.rho, panel.setting.gamma)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..sims import draw as draw_sample
 from ..studies.delay import delay
 from ..theory import Objective, PitfallsError, Setting, SettingError, orthogonal
-from .style import PAGE_WIDTH, Table, new_figure, style
+from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "NOISES", "Curve", "DelayFigure", "compute", "default_setting", "draw"]
 
@@ -100,24 +100,20 @@ class DelayFigure:
     def table(self) -> Table:
         """The figure's data in long form; times are log10 t, a delay is a factor."""
         names = ("quantity", "label_noise", "kappa_ratio", "decay_ratio", "value")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return f"{value:.10g}" if math.isfinite(value) else ""
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for curve in self.curves:
             noise = f"{curve.noise:g}"
             for name in ("fitted", "recovered"):
                 for ratio, value in zip(self.ratios, getattr(curve, name), strict=True):
-                    yield name, noise, text(ratio), "", text(value / math.log(10))
+                    yield name, noise, ratio, "", value / math.log(10)
             for ratio, *values in curve.simulated:
                 for name, value in zip(("fitted", "recovered"), values, strict=True):
-                    yield f"{name}, simulated", noise, text(ratio), "", text(value / math.log(10))
+                    yield f"{name}, simulated", noise, ratio, "", value / math.log(10)
             for ratio, logs in zip(_DECAY_RATIOS, curve.later, strict=True):
                 for share, value in zip(self.shares, np.exp(logs), strict=True):
-                    yield "delay", noise, text(ratio), text(share), text(value)
+                    yield "delay", noise, ratio, share, value
 
 
 def compute(

@@ -8,12 +8,13 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ..sims import draw, max_margin, replicate, stream
 from ..theory import Setting, Solution
 
-__all__ = ["Band", "limits_of_draws", "mean_and_error"]
+__all__ = ["Band", "draw_mean", "limits_of_draws", "mean_and_error"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -57,6 +58,30 @@ def mean_and_error(draws: Array) -> tuple[Array, Array]:
     count = len(draws)
     spread = draws.std(axis=0, ddof=1) if count > 1 else np.full(draws.shape[1:], np.nan)
     return draws.mean(axis=0), spread / math.sqrt(count)
+
+
+def draw_mean(axes: Axes, places: Array, draws: Array, shade: str, size: float = 4.0) -> None:
+    """Dots at the mean of draws (S, k) with bars of two standard errors.
+
+    Examples
+    --------
+    >>> from .style import new_figure
+    >>> axes = new_figure(2.0, 1.0).subplots()
+    >>> draw_mean(axes, np.array([1.0, 2.0]), np.array([[0.0, 1.0], [1.0, 1.0]]), "black")
+    >>> axes.lines[0].get_ydata().tolist()
+    [0.5, 1.0]
+    """
+    mean, error = mean_and_error(draws)
+    axes.errorbar(
+        places,
+        mean,
+        2 * error,
+        color=shade,
+        marker=".",
+        markersize=size,
+        linestyle="",
+        elinewidth=0.8,
+    )
 
 
 def limits_of_draws(

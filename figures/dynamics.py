@@ -26,7 +26,7 @@ from ..theory import (
 )
 from .draws import mean_and_error
 from .over_time import Both, both_ways, grid
-from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]
 
@@ -127,24 +127,20 @@ class Dynamics:
         ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
         """
         names = ("d/n", "objective", "source", "t", "minority", "standard_error")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return "" if math.isnan(value) else f"{value:.10g}"
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for k, panel in enumerate(self.panels):
             aspect = f"{ASPECTS[k]:g}"
             mean, error = mean_and_error(panel.simulated)
             for o, name in enumerate(_NAMES):
                 for t, y, e in zip(self.times, panel.predicted[o], panel.error[o], strict=True):
-                    yield aspect, name, "proportional limit", text(t), text(y), text(e)
+                    yield aspect, name, "proportional limit", t, y, e
                 for t, y in zip(self.times, panel.orthogonal[o], strict=True):
-                    yield aspect, name, "orthogonal limit", text(t), text(y), ""
+                    yield aspect, name, "orthogonal limit", t, y, ""
                 for t, y, e in zip(self.simulated_times, mean[o], error[o], strict=True):
-                    yield aspect, name, "simulation", text(t), text(y), text(e)
-            yield aspect, "", "max margin", "", text(panel.limit), ""
+                    yield aspect, name, "simulation", t, y, e
+            yield aspect, "", "max margin", "", panel.limit, ""
 
 
 def compute(

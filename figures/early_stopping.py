@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -18,9 +17,9 @@ from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
 from ..theory import Objective, Setting, Trajectory, proportional
 from ..theory.generalization import EarlyStopping, early_stopping
-from .draws import mean_and_error
+from .draws import draw_mean, mean_and_error
 from .over_time import both_ways, grid, with_and_without_noise
-from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Panel", "Stopping", "compute", "default_setting", "draw"]
 
@@ -103,25 +102,21 @@ class Stopping:
         and the last time within 0.01 of the best.
         """
         names = ("label_noise", "objective", "source", "t", "worst", "standard_error")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return "" if math.isnan(value) else f"{value:.10g}"
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
             noise = f"{panel.setting.label_noise:g}"
             mean, error = mean_and_error(panel.simulated)
             for o, name in enumerate(_NAMES):
                 for t, y in zip(self.times, panel.worst[o], strict=True):
-                    yield noise, name, "prediction", text(t), text(y), ""
+                    yield noise, name, "prediction", t, y, ""
                 for t, y, e in zip(self.simulated_times, mean[o], error[o], strict=True):
-                    yield noise, name, "simulation", text(t), text(y), text(e)
+                    yield noise, name, "simulation", t, y, e
                 for rule, (t, y) in _points(panel.stops[o]).items():
-                    yield noise, name, rule, text(t), text(y), ""
+                    yield noise, name, rule, t, y, ""
                 for t in panel.stops[o].window:
-                    yield noise, name, "window", text(t), "", ""
+                    yield noise, name, "window", t, "", ""
 
 
 def _points(stop: EarlyStopping) -> dict[str, tuple[float, float]]:
@@ -239,23 +234,13 @@ def _handles(draws: int) -> list[Artist]:
 
 
 def _draw_panel(axes: Axes, data: Stopping, panel: Panel) -> None:
-    mean, error = mean_and_error(panel.simulated)
     time_axis(axes, data.times[0], data.times[-1], end=False)
     for o, name in enumerate(_NAMES):
         shade, stop = colour(name), panel.stops[o]
         axes.plot(data.times, panel.worst[o], color=shade, linewidth=1.0)
         inside = (data.times >= stop.window[0]) & (data.times <= stop.window[1])
         axes.plot(data.times[inside], panel.worst[o][inside], color=shade, linewidth=3.5)
-        axes.errorbar(
-            data.simulated_times,
-            mean[o],
-            2 * error[o],
-            color=shade,
-            marker=".",
-            markersize=3,
-            linestyle="",
-            elinewidth=0.8,
-        )
+        draw_mean(axes, data.simulated_times, panel.simulated[:, o], shade, size=3)
         for rule, (time, value) in _points(stop).items():
             axes.plot(
                 time,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..sims import influence
 from ..theory import MAJORITY, Setting
 from .self_influence import METHODS, trained
-from .style import PAGE_WIDTH, Table, new_figure, style
+from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "Matrices", "compute", "default_setting", "draw"]
 
@@ -67,14 +67,13 @@ class Matrices:
     def table(self) -> Table:
         """The figure's data in long form: a pair of examples a row."""
         names = ("objective", "target", "source", "target_group", "source_group", "influence")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
     def _rows(self) -> Iterator[tuple[object, ...]]:
         for name, matrix in zip(METHODS, self.matrices, strict=True):
             for (target, source), value in np.ndenumerate(matrix):
                 pair = (int(self.groups[target]), int(self.groups[source]))
-                yield name, target, source, *pair, f"{value:.10g}"
+                yield name, target, source, *pair, value
 
 
 def compute(setting: Setting, seed: int = 0, latest: float = _TIME) -> Matrices:

@@ -31,7 +31,7 @@ from ..theory import (
     proportional,
 )
 from .draws import Band
-from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Interpretable", "compute", "default_setting", "draw"]
 
@@ -123,10 +123,9 @@ class Interpretable:
         ['panel', 'column', 'of', 'x', 'y', 'low', 'high']
         """
         names = ("panel", "column", "of", "x", "y", "low", "high")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for c, column in enumerate(COLUMNS):
             for g, group in enumerate(_GROUPS):
                 for panel, of, x, draws in (

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
 from ..theory import Objective, Setting, SettingError, Trajectory, orthogonal, proportional
-from .draws import limits_of_draws, mean_and_error
+from .draws import draw_mean, limits_of_draws, mean_and_error
 from .over_time import both_ways, grid
-from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "NOISES", "Noise", "NoiseFigure", "compute", "default_setting", "draw"]
 
@@ -124,10 +124,9 @@ class NoiseFigure:
         ``x`` is t, label noise or d/n; ``value`` an accuracy, or log10 t of the peak.
         """
         names = ("panel", "curve", "source", "x", "value", "standard_error")
-        rows = [[f"{x:.10g}" if isinstance(x, float) else x for x in row] for row in self._rows()]
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str | float, ...]]:
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for each in self.noises:
             noise = f"{each.setting.label_noise:g}"
             for x, y in zip(self.times.tolist(), each.accuracy.tolist(), strict=True):
@@ -316,7 +315,7 @@ def _draw_run(axes: Axes, data: NoiseFigure, each: Noise, shade: str) -> None:
     axes.plot(data.times, each.accuracy, color=shade)
     best = int(each.accuracy.argmax())
     axes.plot(data.times[best], each.accuracy[best], color=shade, marker="o", markersize=4)
-    _draw_dots(axes, data.simulated_times, each.simulated, shade)
+    draw_mean(axes, data.simulated_times, each.simulated, shade)
 
 
 def _draw_limit(axes: Axes, data: NoiseFigure, each: Noise, shade: str) -> None:
@@ -324,21 +323,7 @@ def _draw_limit(axes: Axes, data: NoiseFigure, each: Noise, shade: str) -> None:
     axes.plot(data.aspects, each.closed, color=shade, linestyle=_DASHED, linewidth=0.9)
     if data.aspects[0] <= each.harmless <= data.aspects[-1]:
         axes.plot(each.harmless, 0.99, color=shade, marker="x", markersize=6, zorder=4)
-    _draw_dots(axes, data.simulated_aspects, each.drawn, shade)
-
-
-def _draw_dots(axes: Axes, places: Array, draws: Array, shade: str) -> None:
-    mean, error = mean_and_error(draws)
-    axes.errorbar(
-        places,
-        mean,
-        2 * error,
-        color=shade,
-        marker=".",
-        markersize=4,
-        linestyle="",
-        elinewidth=0.8,
-    )
+    draw_mean(axes, data.simulated_aspects, each.drawn, shade)
 
 
 def _draw_peaks(axes: Axes, data: NoiseFigure) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..studies.arguments import Progress, check_run, silent
 from ..theory import Setting, SettingError, orthogonal, proportional
 from .draws import limits_of_draws
-from .style import PAGE_WIDTH, Table, new_figure, style
+from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "Panel", "PhaseDiagram", "compute", "default_setting", "draw"]
 
@@ -98,10 +98,9 @@ class PhaseDiagram:
     def table(self) -> Table:
         """The figure's data in long form; critical memory has no accuracy."""
         names = ("field", "value", "kappa", "source", "minority")
-        rows = [[f"{x:.10g}" if isinstance(x, float) else x for x in row] for row in self._rows()]
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str | float, ...]]:
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
             for value, row in zip(panel.values.tolist(), panel.accuracy.tolist(), strict=True):
                 for kappa, accuracy in zip(self.kappas.tolist(), row, strict=True):

@@ -19,7 +19,7 @@ from ..sims import Sample, influence, memorization_aware
 from ..sims import draw as draw_sample
 from ..studies.train import three_methods
 from ..theory import MAJORITY, MINORITY, Objective, Setting, SettingError, orthogonal
-from .style import PAGE_WIDTH, Table, colour, new_figure, style
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "METHODS", "SelfInfluence", "compute", "default_setting", "draw", "trained"]
 
@@ -81,17 +81,16 @@ class SelfInfluence:
     def table(self) -> Table:
         """The figure's data in long form, an example a row, and the closed form."""
         names = ("t", "objective", "group", "source", "self_influence")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for t, time in enumerate(self.times):
             for o, objective in enumerate(METHODS):
                 for g, (name, group) in enumerate(GROUPS.items()):
                     where = (f"{time:g}", objective, name)
                     for value in self.values[o, t, self.groups == group]:
-                        yield *where, "simulation", f"{value:.10g}"
-                    yield *where, "closed form", f"{self.closed[o, t, g]:.10g}"
+                        yield *where, "simulation", value
+                    yield *where, "closed form", self.closed[o, t, g]
 
 
 def trained(setting: Setting, seed: int) -> tuple[Sample, list[Objective]]:

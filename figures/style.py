@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ __all__ = [
     "COLUMN_WIDTH",
     "PAGE_WIDTH",
     "colour",
+    "long_form",
     "new_figure",
     "save",
     "style",
@@ -134,6 +135,24 @@ def time_axis(
     axes.minorticks_off()
     axes.set_xlabel("time $t$ = learning rate × steps")
     return beyond
+
+
+def long_form(names: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Columns by name of rows, numbers written with ten digits, nan as nothing.
+
+    Examples
+    --------
+    >>> long_form(("curve", "x"), [("one", 0.5), ("two", math.nan)])
+    {'curve': ['one', 'two'], 'x': ['0.5', '']}
+    """
+    written = [[_text(value) for value in row] for row in rows]
+    return {name: [row[k] for row in written] for k, name in enumerate(names)}
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.10g}"
 
 
 def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:

@@ -20,7 +20,7 @@ from ..theory import Setting, Trajectory, orthogonal
 from ..theory.generalization import examples_needed
 from .draws import mean_and_error
 from .over_time import both_ways, grid, with_and_without_noise
-from .style import PAGE_WIDTH, Table, colour, new_figure, style, time_axis
+from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Panel", "TrainAndTest", "compute", "default_setting", "draw"]
 
@@ -105,13 +105,9 @@ class TrainAndTest:
     def table(self) -> Table:
         """The figure's data in long form; ``source`` is prediction, simulation or its error."""
         names = ("label_noise", "objective", "source", "t", "train", "test", "needed")
-        rows = list(self._rows())
-        return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+        return long_form(names, self._rows())
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
-        def text(value: float) -> str:
-            return "" if math.isnan(value) else f"{value:.10g}"
-
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
             noise, needed = f"{panel.setting.label_noise:g}", panel.needed()
             mean, error = mean_and_error(panel.simulated)
@@ -119,10 +115,10 @@ class TrainAndTest:
                 for t, *numbers in zip(
                     self.times, panel.train[o], panel.test[o], needed[o], strict=True
                 ):
-                    yield noise, name, "prediction", text(t), *map(text, numbers)
+                    yield noise, name, "prediction", t, *numbers
                 for source, values in (("simulation", mean), ("standard error", error)):
                     for t, train, test in zip(self.simulated_times, *values[o], strict=True):
-                        yield noise, name, source, text(t), text(train), text(test), ""
+                        yield noise, name, source, t, train, test, ""
 
 
 def compute(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..sims import Sample, gradient_flow, max_margin, memorization_aware
 from ..sims import draw as draw_sample
-from ..studies.train import ONE_LIMIT, curing_objective
+from ..studies.train import curing_objective, three_methods
 from ..theory import (
     MAJORITY,
     MINORITY,
@@ -186,7 +186,7 @@ def compute(
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     times = np.logspace(-2, np.log10(latest), points)
-    objectives = [make(setting) for make in ONE_LIMIT.values()]
+    objectives = three_methods(setting)
     sample = draw_sample(setting, seed)
     shifted = memorization_aware(sample, seed)
     few = sample.balanced(seed)

@@ -1,12 +1,12 @@
 """Figures of limits, crossings, convergence and influence: their data, and their looks."""
 
-import csv
 import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import check_picture
 from pitfalls import figures
 from pitfalls.figures import (
     accuracy_vs_aspect,
@@ -15,7 +15,6 @@ from pitfalls.figures import (
     influence_matrix,
     phase_diagram,
     self_influence,
-    style,
 )
 from pitfalls.sims import draw, gradient_flow, influence, max_margin, memorization_aware, stream
 from pitfalls.studies.delay import crossing
@@ -177,21 +176,7 @@ MODULES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_they_are_drawn_inside_the_page_and_written(name, request, tmp_path):
-    module, data = MODULES[name], request.getfixturevalue(name)
-    figure = module.draw(data)
-    figure.canvas.draw()
-    boxes = [axes.get_tightbbox() for axes in figure.axes]
-    boxes += [legend.get_window_extent() for legend in figure.legends]
-    for k, box in enumerate(boxes):
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1 + 1
-        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
-        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
-    assert figure.axes[0].get_title(loc="left")
-    assert module.ALT_TEXT.endswith(".")
-    table = data.table()
-    paths = style.save(figure, table, tmp_path, "picture")
-    rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
-    assert len(rows) == len(next(iter(table.values())))
+    check_picture(MODULES[name], request.getfixturevalue(name), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,18 @@
 """The figures of label noise and of decoding: their data are the library's."""
 
-import csv
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from pictures import check_picture
 from pitfalls import figures
 from pitfalls.figures import decoding as read_out
-from pitfalls.figures import label_noise, style
+from pitfalls.figures import label_noise
 from pitfalls.sims import draw, gradient_flow, max_margin, stream
 from pitfalls.theory import Objective, Setting, SettingError, decoding, orthogonal, proportional
 
-SMALL = Setting(60, 120, 0.9, 5.0, 0.3, 0.12, 0.12)
+SMALL = Setting(100, 200, 0.9, 5.0, 0.3, 0.12, 0.12)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def test_runs_and_limits_are_those_of_the_library(noise):
     one = gradient_flow(draw(where, stream(2, 2, 0)), shift, noise.simulated_times)
     np.testing.assert_allclose(panel.simulated[0], one.accuracy(where).minority, atol=1e-6)
     k = int(np.argmin(np.abs(noise.aspects - 10)))
-    d = round(60 * noise.aspects[k])
-    clean = Setting(60, d, 0.9, 5.0, math.sqrt(SMALL.kappa * 60 / d), label_noise=0.2)
+    d = round(100 * noise.aspects[k])
+    clean = Setting(100, d, 0.9, 5.0, math.sqrt(SMALL.kappa * 100 / d), label_noise=0.2)
     assert panel.limit[k] == proportional.max_margin(clean).accuracy(clean).minority
     assert panel.closed[k] == orthogonal.max_margin(clean).accuracy(clean).minority
     drawn = Setting(300, 1200, 0.9, 5.0, math.sqrt(SMALL.kappa / 4), label_noise=0.2)
@@ -84,7 +84,7 @@ def test_read_outs_are_those_of_the_library(read):
 
 
 def test_what_cannot_be_separated_is_left_out():
-    few = read_out.compute(replace(SMALL, d=12, sigma=0.8), seed=1, replicates=2)
+    few = read_out.compute(replace(SMALL, d=20, sigma=0.8), seed=1, replicates=2)
     assert np.isnan(few.panels[0].predicted[0, -1])
     assert np.isfinite(few.panels[0].predicted[2:]).all()
     rows = list(zip(*few.table().values(), strict=True))
@@ -93,21 +93,7 @@ def test_what_cannot_be_separated_is_left_out():
 
 @pytest.mark.parametrize(("module", "name"), [(label_noise, "noise"), (read_out, "read")])
 def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_path):
-    data = request.getfixturevalue(name)
-    figure = module.draw(data)
-    figure.canvas.draw()
-    boxes = [axes.get_tightbbox() for axes in figure.axes]
-    legend = figure.legends[0].get_window_extent()
-    for k, box in enumerate([*boxes, legend]):
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1 + 1
-        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
-        assert not any(box.overlaps(other) for other in [*boxes, legend][k + 1 :])
-    assert all(axes.get_title(loc="left") for axes in figure.axes)
-    assert module.ALT_TEXT.endswith(".")
-    table = data.table()
-    paths = style.save(figure, table, tmp_path, "picture")
-    rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
-    assert len(rows) == len(next(iter(table.values())))
+    check_picture(module, request.getfixturevalue(name), tmp_path)
 
 
 @pytest.mark.parametrize(

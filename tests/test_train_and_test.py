@@ -1,13 +1,13 @@
 """The figures of what training reads and of how late the minority follows."""
 
-import csv
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from pictures import check_picture
 from pitfalls import figures
-from pitfalls.figures import delay, early_stopping, style, train_and_test
+from pitfalls.figures import delay, early_stopping, train_and_test
 from pitfalls.sims import Sample, draw, gradient_flow, stream
 from pitfalls.studies.delay import delay as found_in
 from pitfalls.theory import (
@@ -113,21 +113,7 @@ def test_what_is_not_there_is_not_found():
     ("module", "name"), [(train_and_test, "apart"), (delay, "late"), (early_stopping, "stops")]
 )
 def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_path):
-    data = request.getfixturevalue(name)
-    figure = module.draw(data)
-    figure.canvas.draw()
-    boxes = [axes.get_tightbbox() for axes in figure.axes]
-    legend = figure.legends[0].get_window_extent()
-    for k, box in enumerate([*boxes, legend]):
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1 + 1
-        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
-        assert not any(box.overlaps(other) for other in [*boxes, legend][k + 1 :])
-    assert all(axes.get_title(loc="left") for axes in figure.axes[:2])
-    assert module.ALT_TEXT.endswith(".")
-    table = data.table()
-    paths = style.save(figure, table, tmp_path, "picture")
-    rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
-    assert len(rows) == len(next(iter(table.values())))
+    check_picture(module, request.getfixturevalue(name), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+"""What every figure's tests ask of a picture."""
+
+import csv
+
+from pitfalls.figures import style
+
+
+def check_picture(module, data, folder):
+    """Everything is on the page and over nothing else, titled, described, and written in full."""
+    figure = module.draw(data)
+    figure.canvas.draw()
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    boxes += [legend.get_window_extent() for legend in figure.legends]
+    for k, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1 + 1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+    assert figure.axes[0].get_title(loc="left")
+    assert module.ALT_TEXT.endswith(".")
+    table = data.table()
+    paths = style.save(figure, table, folder, "picture")
+    rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == len(next(iter(table.values()))) > 0
