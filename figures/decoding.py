@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -134,6 +134,8 @@ def compute(
     latest: float = math.inf,
     *,
     replicates: int = 12,
+    noises: Sequence[float] = tuple(_NOISES),
+    simulated: Sequence[float] = _SIMULATED,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Decoding:
@@ -148,6 +150,8 @@ def compute(
         Not used: this is about the limit.
     replicates : int
         Draws, ≥ 1.
+    noises, simulated : sequence of float
+        Label noise of the lines and of the draws.
     workers : int, optional
         Threads; all cores by default.
     progress : callable
@@ -160,9 +164,10 @@ def compute(
 
     Examples
     --------
-    >>> data = compute(Setting(60, 100, 0.8, 3.0, 0.5, 0.1, 0.1), replicates=2)
+    >>> few = {"replicates": 2, "noises": [0.1, 0.3], "simulated": [0.1]}
+    >>> data = compute(Setting(60, 100, 0.8, 3.0, 0.5, 0.1, 0.1), **few)
     >>> data.panels[0].predicted.shape, data.panels[1].simulated.shape
-    ((5, 25), (2, 5, 6))
+    ((5, 2), (2, 5, 1))
     >>> list(data.table())[:3]
     ['aspect', 'kappa', 'read_out']
     >>> len(draw(data).axes)
@@ -178,20 +183,20 @@ def compute(
     check_run(seed, replicates, workers, least=1)
     sigma = math.sqrt(_LITTLE_RATIO * critical / _LITTLE_ASPECT)
     little = replace(setting, d=_LITTLE_ASPECT * setting.n, sigma=sigma)
-    total, done, panels = 2 * len(_SIMULATED) * replicates, 0, []
+    total, done, panels = 2 * len(simulated) * replicates, 0, []
     for p, where in enumerate((setting, little)):
         columns = []
-        for k, noise in enumerate(_SIMULATED):
+        for k, noise in enumerate(simulated):
             noisy, found = replace(where, label_noise=noise), []
-            streams = [stream(seed, len(_SIMULATED) * p + k, i) for i in range(replicates)]
+            streams = [stream(seed, len(simulated) * p + k, i) for i in range(replicates)]
             for row in replicate(partial(_read, noisy), streams, workers):
                 found.append(row)
                 done += 1
                 progress(done, total, f"panel {p + 1} of 2, label noise {noise:g}")
             columns.append(np.stack(found))
-        predicted = np.array([_predicted(replace(where, label_noise=x)) for x in _NOISES]).T
+        predicted = np.array([_predicted(replace(where, label_noise=x)) for x in noises]).T
         panels.append(Panel(where, predicted, np.stack(columns, axis=-1)))
-    return Decoding(_NOISES, np.array(_SIMULATED), panels)
+    return Decoding(np.array(noises), np.array(simulated), panels)
 
 
 def _predicted(setting: Setting) -> list[float]:

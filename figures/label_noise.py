@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -157,6 +157,8 @@ def compute(
     *,
     replicates: int = 12,
     sites: int = 1024,
+    shares: Sequence[float] = tuple(_PEAK_NOISES),
+    aspects: Sequence[float] = tuple(_ASPECTS),
     workers: int | None = None,
     progress: Progress = silent,
 ) -> NoiseFigure:
@@ -173,6 +175,8 @@ def compute(
         Draws, ≥ 1.
     sites : int
         Of `proportional.flow`.
+    shares, aspects : sequence of float
+        Label noise of the middle panel, d/n of the right one's lines.
     workers : int, optional
         Threads; all cores by default.
     progress : callable
@@ -185,9 +189,10 @@ def compute(
 
     Examples
     --------
-    >>> data = compute(Setting(40, 400, 0.8, 3.0, 0.2), latest=1.0, replicates=2, sites=4)
+    >>> small = {"replicates": 2, "sites": 4, "shares": [0.1, 0.3], "aspects": [2.0, 20.0]}
+    >>> data = compute(Setting(40, 400, 0.8, 3.0, 0.2), latest=1.0, **small)
     >>> data.noises[1].simulated.shape, data.peaks.shape
-    ((2, 11), (3, 25))
+    ((2, 11), (3, 2))
     >>> list(data.table())
     ['panel', 'curve', 'source', 'x', 'value', 'standard_error']
     >>> len(draw(data).axes)
@@ -214,7 +219,7 @@ def compute(
     )
     noises = []
     for k, (where, [run], simulated) in enumerate(found):
-        aspects = [_at(where, aspect, setting.n) for aspect in _ASPECTS]
+        there = [_at(where, aspect, setting.n) for aspect in aspects]
         few_examples = [_at(where, aspect, _SIMULATED_N) for aspect in _SIMULATED_ASPECTS]
         drawn = limits_of_draws(
             few_examples,
@@ -229,23 +234,23 @@ def compute(
                 where,
                 _minority(run, where),
                 simulated[:, 0],
-                np.array([proportional.max_margin(x).accuracy(x).minority for x in aspects]),
-                np.array([orthogonal.max_margin(x).accuracy(x).minority for x in aspects]),
+                np.array([proportional.max_margin(x).accuracy(x).minority for x in there]),
+                np.array([orthogonal.max_margin(x).accuracy(x).minority for x in there]),
                 drawn,
-                orthogonal.harmless_aspect(aspects[0], 0.99),
+                orthogonal.harmless_aspect(there[0], 0.99),
             )
         )
     peaks = [
         [orthogonal.log_peak_time(where, objective) for objective in three_methods(where)]
-        for where in (_at(replace(setting, label_noise=x), 10.0, 10**4) for x in _PEAK_NOISES)
+        for where in (_at(replace(setting, label_noise=x), 10.0, 10**4) for x in shares)
     ]
     return NoiseFigure(
         times,
         few,
         noises,
-        _PEAK_NOISES,
+        np.array(shares),
         np.array(peaks).T,
-        _ASPECTS,
+        np.array(aspects),
         np.array(_SIMULATED_ASPECTS),
     )
 

@@ -17,12 +17,22 @@ SMALL = Setting(100, 200, 0.9, 5.0, 0.3, 0.12, 0.12)
 
 @pytest.fixture(scope="module")
 def noise():
-    return label_noise.compute(SMALL, seed=2, latest=1e4, replicates=3, sites=16)
+    return label_noise.compute(
+        SMALL,
+        seed=2,
+        latest=100.0,
+        replicates=3,
+        sites=16,
+        shares=[0.0, 0.1, 0.3],
+        aspects=[2.0, 10.0, 50.0, 300.0],
+    )
 
 
 @pytest.fixture(scope="module")
 def read():
-    return read_out.compute(SMALL, seed=2, replicates=3)
+    return read_out.compute(
+        SMALL, seed=2, replicates=3, noises=[0.0, 0.2, 0.4], simulated=[0.0, 0.1, 0.2]
+    )
 
 
 def test_runs_and_limits_are_those_of_the_library(noise):
@@ -34,7 +44,7 @@ def test_runs_and_limits_are_those_of_the_library(noise):
     np.testing.assert_array_equal(panel.accuracy, run.accuracy(where).minority)
     one = gradient_flow(draw(where, stream(2, 2, 0)), shift, noise.simulated_times)
     np.testing.assert_allclose(panel.simulated[0], one.accuracy(where).minority, atol=1e-6)
-    k = int(np.argmin(np.abs(noise.aspects - 10)))
+    k = 1
     d = round(100 * noise.aspects[k])
     clean = Setting(100, d, 0.9, 5.0, math.sqrt(SMALL.kappa * 100 / d), label_noise=0.2)
     assert panel.limit[k] == proportional.max_margin(clean).accuracy(clean).minority
@@ -53,7 +63,7 @@ def test_the_closed_form_crosses_99_percent_where_it_is_marked(noise):
 
 
 def test_peaks_are_those_of_the_flow(noise):
-    k = 10
+    k = 2
     where = Setting(
         10**4, 10**5, 0.9, 5.0, math.sqrt(SMALL.kappa / 10), label_noise=noise.shares[k]
     )
@@ -63,7 +73,7 @@ def test_peaks_are_those_of_the_flow(noise):
 
 def test_read_outs_are_those_of_the_library(read):
     panel = read.panels[0]
-    k = int(np.argmin(np.abs(read.noises - 0.2)))
+    k = 1
     where = replace(SMALL, label_noise=float(read.noises[k]))
     limit, few = proportional.max_margin(where), decoding.refit(where, 20)
     assert panel.predicted[:, k] == pytest.approx(
@@ -84,7 +94,9 @@ def test_read_outs_are_those_of_the_library(read):
 
 
 def test_what_cannot_be_separated_is_left_out():
-    few = read_out.compute(replace(SMALL, d=20, sigma=0.8), seed=1, replicates=2)
+    few = read_out.compute(
+        replace(SMALL, d=20, sigma=0.8), seed=1, replicates=2, noises=[0.48], simulated=[0.4]
+    )
     assert np.isnan(few.panels[0].predicted[0, -1])
     assert np.isfinite(few.panels[0].predicted[2:]).all()
     rows = list(zip(*few.table().values(), strict=True))
