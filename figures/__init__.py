@@ -22,6 +22,7 @@ from . import (
     label_noise,
     phase_diagram,
     self_influence,
+    three_memorizations,
     train_and_test,
     trajectories,
 )
@@ -42,6 +43,7 @@ _FIGURES = {
     "label-noise": label_noise,
     "phase-diagram": phase_diagram,
     "self-influence": self_influence,
+    "three-memorizations": three_memorizations,
     "train-and-test": train_and_test,
     "trajectories": trajectories,
 }

@@ -50,6 +50,7 @@ _FIGURES = (
     "label-noise",
     "phase-diagram",
     "self-influence",
+    "three-memorizations",
     "train-and-test",
     "trajectories",
 )
@@ -233,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         metavar="N",
         help="draws of a figure that shows many (default 12; accuracy-vs-aspect 24, "
-        "interpretable 100)",
+        "interpretable 100, three-memorizations 400)",
     )
     figure.set_defaults(run=_figure)
 
