@@ -33,6 +33,7 @@ SIZES, QUICK_SIZES = (400, 800, 1600), (200, 400, 800)
 """Examples: doubled twice."""
 
 TIMES = np.logspace(-2, 8, 161)
+"""t = learning rate × steps of the recorded points, between which numbers are interpolated."""
 
 
 class Number(NamedTuple):
