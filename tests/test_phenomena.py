@@ -35,7 +35,7 @@ def table():
         patch.setattr(study, "_QUICK_SITES", (2, 128))
         patch.setattr(study, "QUICK_SIZES", (100, 200, 400))
         patch.setattr(study, "_TESTS", 400)
-        return function(quick=True, settings=["03", "05"], seed=1)
+        return function(quick=True, settings=["03", "22"], seed=1)
 
 
 def test_there_are_enough_settings_of_every_phenomenon():
@@ -58,7 +58,9 @@ def test_simulation_tends_to_the_prediction(table):
     assert np.isfinite(scores).all()
     assert len(scores) > 25
     assert np.abs(scores).max() < 4
-    assert {NUMBERS[point.quantity].phenomenon for point in table.points} == set(PHENOMENA)
+    # Peaks are on a plateau at so few examples, and not compared.
+    seen = {NUMBERS[point.quantity].phenomenon for point in table.points}
+    assert seen >= set(PHENOMENA) - {"label noise"}
 
 
 def weights(score, training):
@@ -82,7 +84,7 @@ def test_numbers_are_read_off_between_the_recorded_times():
     assert found["fall"] == pytest.approx(1.5 - score[-1], abs=1e-9)
     assert found["recovered"] == pytest.approx(2.03 + math.sqrt(15), abs=1e-2)
     assert found["best"] == pytest.approx(1.5, abs=1e-3)
-    lower = ndtri(ndtr(found["best"]) - 0.01)
+    lower = ndtri(ndtr(found["best"]) - 0.05)
     wide = math.sqrt((1.5 - lower) / 0.1)
     assert found["opened"] == pytest.approx(2.03 - wide, abs=0.02)
     assert found["closed"] == pytest.approx(2.03 + wide, abs=0.02)
@@ -157,8 +159,9 @@ def test_the_command_shows_the_table_and_gives_the_verdict(
     shown, said = capsys.readouterr()
     lines = shown.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    for name in PHENOMENA:
-        assert any(line.strip().startswith(name) for line in lines)
+    for point in table.points:
+        assert any(NUMBERS[point.quantity].phenomenon in line for line in lines)
+        assert any(point.quantity in line.split() for line in lines)
     held = len(table.points) - wrong
     assert f"{held} of {len(table.points)} statements hold" in shown
     assert (table.points[3].statement.id in said) == wrong
