@@ -12,12 +12,12 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory import SettingError
 from ..theory.arguments import checked_count
 from ..theory.memory import require
+from . import kernels
 from .threads import one_blas_thread
 
 __all__ = ["Network", "train_network"]
@@ -180,26 +180,15 @@ class _Adam:
         self.steps += 1
         unbiased = (1 - _DECAY) / (1 - _DECAY**self.steps)
         spread = math.sqrt((1 - _SQUARE_DECAY) / (1 - _SQUARE_DECAY**self.steps))
-        _update(
+        kernels.adam(
             self.parameters,
             self.gradient,
             self.mean,
             self.square,
+            (_DECAY, _SQUARE_DECAY),
             self.rate * unbiased / spread,
             _EPSILON / spread,
         )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _update(
-    parameters: Array, gradient: Array, mean: Array, square: Array, size: float, floor: float
-) -> None:
-    # One pass: ten NumPy calls read and write the same memory ten times.
-    for i in range(len(parameters)):
-        slope = gradient[i]
-        mean[i] = _DECAY * mean[i] + slope
-        square[i] = _SQUARE_DECAY * square[i] + slope * slope
-        parameters[i] -= size * mean[i] / (math.sqrt(square[i]) + floor)
 
 
 def _start(widths: tuple[int, ...], seed: int | np.random.SeedSequence) -> Array:
