@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory import SettingError
-from ..theory.arguments import checked_count
+from ..theory.arguments import checked_count, checked_number
 from ..theory.memory import require
 from . import kernels
+from .sample import Seed, seed_sequence
 from .threads import one_blas_thread
 
 __all__ = ["Network", "train_network"]
@@ -191,7 +192,7 @@ class _Adam:
         )
 
 
-def _start(widths: tuple[int, ...], seed: int | np.random.SeedSequence) -> Array:
+def _start(widths: tuple[int, ...], seed: np.random.SeedSequence) -> Array:
     """Weights and biases uniform in ± 1/√(a layer's inputs), as in PyTorch's linear layers."""
     rng = np.random.default_rng(seed)
     parameters = np.empty(_size(widths))
@@ -206,7 +207,7 @@ def train_network(
     inputs: ArrayLike,
     targets: ArrayLike,
     *,
-    seed: int | np.random.SeedSequence,
+    seed: Seed,
     hidden: int = 300,
     rate: float = 1e-3,
     tolerance: float = 1e-6,
@@ -256,13 +257,12 @@ def train_network(
     x, y = _checked_data(inputs, targets)
     hidden = checked_count("hidden", hidden, least=1)
     most_steps = checked_count("most_steps", most_steps)
-    rate, tolerance = _finite("rate", rate), _finite("tolerance", tolerance)
-    if rate == 0:
-        raise SettingError("rate", rate, "a finite number > 0", "PyTorch's default is 0.001.")
+    rate = checked_number("rate", rate, above=True, fix="PyTorch's default is 0.001.")
+    tolerance = checked_number("tolerance", tolerance)
     widths = (x.shape[1], hidden, hidden, 1)
     needed = 8.0 * (4 * _size(widths) + 4 * len(x) * hidden + most_steps)
     require(needed, f"a network with two hidden layers of {hidden}", "lower hidden or most_steps")
-    parameters = _start(widths, _checked_seed(seed))
+    parameters = _start(widths, seed_sequence(seed))
     losses = np.empty(most_steps + 1)
     error = _Error(x, y, parameters, widths)
     adam = _Adam(parameters, error.gradient, rate)
@@ -288,14 +288,3 @@ def _checked_data(inputs: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
         if not np.isfinite(values).all():
             raise SettingError(name, "nan or inf", "finite numbers")
     return x, y
-
-
-def _checked_seed(seed: int | np.random.SeedSequence) -> int | np.random.SeedSequence:
-    return seed if isinstance(seed, np.random.SeedSequence) else checked_count("seed", seed)
-
-
-def _finite(name: str, value: float) -> float:
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:
-        raise SettingError(name, value, "a finite number ≥ 0")
-    return float(value)

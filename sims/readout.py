@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
 from ..theory import SettingError
-from ..theory.arguments import checked_count
+from ..theory.arguments import checked_count, checked_number
 from .sample import Sample
 from .threads import modest_blas
 
@@ -97,8 +97,7 @@ def class_subspaces(sample: Sample, dimension: int = 2, offset: float = 1.0) -> 
     >>> float((spaces.predict(test.features) == test.labels).mean())
     1.0
     """
-    if isinstance(offset, bool) or not isinstance(offset, (int, float)) or not 0 <= offset < 1e100:
-        raise SettingError("offset", offset, "a number in [0, 1e100)")
+    offset = checked_number("offset", offset)
     dimension = checked_count("dimension", dimension, least=1)
     features, positive = sample.features, sample.labels > 0
     fewest = int(min(positive.sum(), (~positive).sum()))
@@ -106,10 +105,10 @@ def class_subspaces(sample: Sample, dimension: int = 2, offset: float = 1.0) -> 
         raise SettingError(
             "dimension", dimension, f"an integer in 1 … {fewest}, the examples of the smaller class"
         )
-    extended = np.column_stack((np.full(sample.n, float(offset)), features))
+    extended = np.column_stack((np.full(sample.n, offset), features))
     with modest_blas(float(extended.size)):
         bases = [_leading(extended[chosen], dimension) for chosen in (positive, ~positive)]
-    return ClassSubspaces(bases[0], bases[1], float(offset))
+    return ClassSubspaces(bases[0], bases[1], offset)
 
 
 def _leading(rows: Array, dimension: int) -> Array:

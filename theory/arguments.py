@@ -1,4 +1,4 @@
-"""Arguments that theory and simulations both take: times, strengths, learning rate, steps."""
+"""Arguments that theory and simulations both take: numbers, times, strengths, steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from .memory import require
 __all__ = [
     "LATEST",
     "Record",
+    "checked_between",
     "checked_count",
+    "checked_number",
     "checked_rate",
     "checked_record",
     "checked_strength",
@@ -29,6 +31,7 @@ LATEST = 1e16
 """The last time a flow goes to."""
 
 _WEAKEST, _STRONGEST = 1e-100, 1e100
+_LARGEST = 1e100
 _A_DECADE = 32
 
 
@@ -39,6 +42,37 @@ def _list(values: Any, dtype: type | None, dimensions: int) -> Any:
     except (TypeError, ValueError):
         return None
     return array if array.ndim == 1 and array.size > 0 else None
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    return number and not isinstance(value, bool)
+
+
+def checked_number(field: str, value: float, *, above: bool = False, fix: str = "") -> float:
+    """A number from 0 on, or above 0, and below 1e100; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_number("offset", 0)
+    0.0
+    """
+    if not _is_number(value) or not 0 <= value < _LARGEST or (above and value == 0):
+        raise SettingError(field, value, f"a number in {'(' if above else '['}0, 1e100)", fix)
+    return float(value)
+
+
+def checked_between(field: str, value: float, low: float, high: float) -> float:
+    """A number strictly between two; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_between("accuracy", 0.9, 0.5, 1)
+    0.9
+    """
+    if not _is_number(value) or not low < value < high:
+        raise SettingError(field, value, f"a number strictly between {low:g} and {high:g}")
+    return float(value)
 
 
 def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
@@ -72,11 +106,7 @@ def checked_strength(strength: float) -> float:
     >>> checked_strength(0)
     0.0
     """
-    if isinstance(strength, bool) or not isinstance(strength, (int, float, np.number)):
-        legal = False
-    else:
-        legal = bool(0 <= strength <= _STRONGEST)
-    if not legal:
+    if not _is_number(strength) or not 0 <= strength <= _STRONGEST:
         raise SettingError("strength", strength, "a number in [0, 1e100]", "0 is no weight decay.")
     return float(strength)
 

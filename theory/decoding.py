@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from .arguments import checked_count
+from .arguments import checked_between, checked_count, checked_number
 from .errors import PitfallsError, SettingError
 from .proportional import max_margin
 from .results import GroupAccuracy, Solution, Trajectory, group_accuracy
@@ -104,9 +104,8 @@ def subspace_accuracy(
     [0.0, 1.0]
     """
     dimension = checked_count("dimension", dimension, least=1)
-    if isinstance(offset, bool) or not isinstance(offset, (int, float)) or not 0 <= offset < 1e100:
-        raise SettingError("offset", offset, "a number in [0, 1e100)")
-    moment = _class_moment(setting, float(offset))
+    offset = checked_number("offset", offset)
+    moment = _class_moment(setting, offset)
     eigenvalues, vectors = np.linalg.eigh(moment)
     size, axes = eigenvalues[::-1][:dimension], vectors[:, ::-1][:, :dimension]
     share = np.zeros(dimension)
@@ -241,8 +240,7 @@ def refit_examples(setting: Setting, accuracy: float) -> int:
     0.1 0.57 4
     0.3 0.54 2
     """
-    if isinstance(accuracy, bool) or not isinstance(accuracy, float) or not 0.5 < accuracy < 1:
-        raise SettingError("accuracy", accuracy, "a number strictly between 0.5 and 1")
+    accuracy = checked_between("accuracy", accuracy, 0.5, 1)
 
     def enough(pairs: int) -> bool:
         few = refit(setting, 2 * pairs)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import ndtr
 
-from .arguments import checked_count
+from .arguments import checked_between, checked_count
 from .errors import SettingError
 from .results import GroupAccuracy, Trajectory
 from .setting import Setting
@@ -264,14 +264,9 @@ def accuracy_interval(right: int, count: int, level: float = 0.95) -> tuple[floa
     right = checked_count("right", right)
     if right > count:
         raise SettingError("right", right, f"an integer in 0 … count = {count}")
-    found = stats.binomtest(right, count).proportion_ci(_checked_share("level", level), "exact")
+    level = checked_between("level", level, 0, 1)
+    found = stats.binomtest(right, count).proportion_ci(level, "exact")
     return float(found.low), float(found.high)
-
-
-def _checked_share(field: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise SettingError(field, value, "a number strictly between 0 and 1")
-    return float(value)
 
 
 def examples_needed(
@@ -300,7 +295,7 @@ def examples_needed(
     >>> examples_needed(0.0), examples_needed(0.5), examples_needed(0.9), examples_needed(0.9, 0.95)
     (1, 5, 29, 379)
     """
-    level, power = _checked_share("level", level), _checked_share("power", power)
+    level, power = checked_between("level", level, 0, 1), checked_between("power", power, 0, 1)
     for field, value in (("accuracy", accuracy), ("training", training)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise SettingError(field, value, "a number in [0, 1]")

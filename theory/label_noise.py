@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
-from .arguments import LATEST
+from .arguments import LATEST, checked_between
 from .cells import NODES, CellSystem, cell_system
 from .crossing import sign_changes
 from .dynamics import flow
@@ -105,8 +105,7 @@ def harmless_aspect(setting: Setting, accuracy: float = 0.99, group: Group = "mi
     >>> round(harmless_aspect(half, group="majority"), 1)
     4.0
     """
-    if isinstance(accuracy, bool) or not isinstance(accuracy, float) or not 0.5 < accuracy < 1:
-        raise SettingError("accuracy", accuracy, "a number strictly between 0.5 and 1")
+    accuracy = checked_between("accuracy", accuracy, 0.5, 1)
     sign = _checked_sign(group)
     core, pull, missing = _without_noise(setting)
     kept = 1 - 2 * setting.label_noise

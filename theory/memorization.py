@@ -39,7 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 
-from .arguments import checked_count
+from .arguments import checked_count, checked_number
 from .errors import SettingError
 
 __all__ = [
@@ -56,8 +56,6 @@ Array: TypeAlias = NDArray[np.float64]
 
 LENGTH = 0.4
 """The kernel's length: 2.5 times the distance of 20 points in [−1.5, 1.5]."""
-
-_LARGEST = 1e100
 
 
 def target(x: ArrayLike) -> Array:
@@ -95,7 +93,7 @@ def gaussian_kernel(first: ArrayLike, second: ArrayLike, length: float = LENGTH)
     >>> gaussian_kernel([0.0, 1.0], [0.0], length=1.0).round(4).tolist()
     [[1.0], [0.6065]]
     """
-    length = _number("length", length, above=True)
+    length = checked_number("length", length, above=True)
     rows, columns = _vector("first", first), _vector("second", second)
     return np.asarray(np.exp(-(((rows[:, None] - columns) / length) ** 2) / 2))
 
@@ -177,9 +175,10 @@ def interpolation(
     g = np.asarray(noise, dtype=float)
     if g.ndim != 2 or len(g) != len(x) or not np.isfinite(g).all():
         raise SettingError("noise", g.shape, f"finite, of shape ({len(x)}, d)")
-    added = _number("sigma", sigma) * g
+    sigma = checked_number("sigma", sigma)
+    added = sigma * g
     weights = _solve(gaussian_kernel(x, x, length) + added @ added.T, y, length)
-    deviation = float(sigma) * float(np.linalg.norm(added.T @ weights))
+    deviation = sigma * float(np.linalg.norm(added.T @ weights))
     return Interpolation(x, weights, deviation, float(length))
 
 
@@ -217,9 +216,8 @@ def effective_ridge(gram: ArrayLike, sigma: float, d: int) -> float:
     matrix = np.asarray(gram, dtype=float)
     if matrix.ndim != 2 or len(matrix) != matrix.shape[-1] or not np.isfinite(matrix).all():
         raise SettingError("gram", matrix.shape, "finite, of shape (n, n)")
-    return _ridge(
-        np.linalg.eigvalsh(matrix).clip(0), _number("sigma", sigma), checked_count("d", d)
-    )
+    sigma, d = checked_number("sigma", sigma), checked_count("d", d)
+    return _ridge(np.linalg.eigvalsh(matrix).clip(0), sigma, d)
 
 
 def _ridge(eigenvalues: Array, sigma: float, d: int) -> float:
@@ -286,7 +284,7 @@ def expected_interpolation(
     1.0
     """
     x, y = _data(inputs, targets)
-    sigma, d = _number("sigma", sigma), checked_count("d", d)
+    sigma, d = checked_number("sigma", sigma), checked_count("d", d)
     kernel = gaussian_kernel(x, x, length)
     eigenvalues = np.linalg.eigvalsh(kernel).clip(0)
     ridge = _ridge(eigenvalues, sigma, d)
@@ -324,13 +322,3 @@ def _vector(field: str, values: ArrayLike) -> Array:
     if array.ndim != 1 or not np.isfinite(array).all():
         raise SettingError(field, values, "a vector of finite numbers")
     return array
-
-
-def _number(field: str, value: float, *, above: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        legal = False
-    else:
-        legal = bool(0 <= value < _LARGEST) and not (above and value == 0)
-    if not legal:
-        raise SettingError(field, value, f"a number in {'(' if above else '['}0, {_LARGEST:g})")
-    return float(value)
