@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..sims import class_subspaces, max_margin, replicate, stream
 from ..sims import draw as draw_sample
-from ..sims.sample import child_stream
+from ..sims.seeds import child_stream
 from ..studies.arguments import Progress, check_run, silent
 from ..theory import PitfallsError, Setting, SettingError, decoding, orthogonal, proportional
 from .draws import draw_mean, mean_and_error

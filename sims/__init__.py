@@ -2,13 +2,14 @@
 
 from .batch import replicate, stream
 from .descent import gradient_descent
+from .drawing import draw
 from .flow import gradient_flow
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .influence import Influence, influence
 from .max_margin import max_margin
 from .readout import ClassSubspaces, class_subspaces
 from .ridge import ridge_path
-from .sample import Sample, draw
+from .sample import Sample
 from .xrm import calibrated_shift, cross_risk, memorization_aware, minority_found
 
 __all__ = [

@@ -18,7 +18,7 @@ from ..theory import SettingError
 from ..theory.arguments import checked_count, checked_number
 from ..theory.memory import require
 from . import kernels
-from .sample import Seed, seed_sequence
+from .seeds import Seed, seed_sequence
 from .threads import one_blas_thread
 
 __all__ = ["Network", "train_network"]

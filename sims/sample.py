@@ -1,36 +1,24 @@
-"""Draws of the model, and samples of one's own."""
+"""Training sets as the solvers see them: a plane, and a Gram operator."""
 
 from __future__ import annotations
 
 import operator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg.lapack import dlauum
 
 from ..theory import MAJORITY, MINORITY, Setting, SettingError
 from ..theory.memory import require
-from .blas import mirrored, square
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
-from .threads import cores, modest_blas
+from .seeds import BALANCE, START, Seed, generator, seed_sequence
+from .threads import modest_blas
 
-__all__ = ["Sample", "Seed", "Start", "child_stream", "draw", "generator", "seed_sequence"]
+__all__ = ["Sample", "Start"]
 
 Array: TypeAlias = NDArray[np.float64]
-Seed: TypeAlias = int | np.random.SeedSequence
-Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
-
-# Streams of one draw, numbered from where no SeedSequence.spawn() gets to: a draw shares no numbers
-# with draws from its seed's children. Memory is last, its blocks counting on from it.
-_PLANE, _START, _LENGTHS, _MEMORY = range(2**31, 2**31 + 4)
-# Beyond all blocks of memory, and the twins of XRM.
-_BALANCE = 2**31 + 2**21
-# Numbers that are worth a stream, and perhaps a thread, of their own.
-_A_STREAM = 50_000
 
 
 class Start(NamedTuple):
@@ -58,7 +46,7 @@ class Start(NamedTuple):
 class Sample:
     """A training set: folded examples z_i = y_i·x_i, as explicit features or as a Gram operator.
 
-    Made by `draw` or `Sample.from_arrays`.
+    Made by `pitfalls.sims.draw` or `Sample.from_arrays`.
 
     Attributes
     ----------
@@ -75,6 +63,7 @@ class Sample:
 
     Examples
     --------
+    >>> from pitfalls.sims import draw
     >>> sample = draw(Setting(n=4, d=3, rho=0.5, gamma=2.0, sigma=1.0), seed=1)
     >>> sample.n, sample.plane.tolist()
     (4, [[1.0, 2.0], [1.0, 2.0], [1.0, -2.0], [1.0, -2.0]])
@@ -94,6 +83,7 @@ class Sample:
 
         Examples
         --------
+        >>> from pitfalls.sims import draw
         >>> draw(Setting(n=4, d=3, rho=0.5, gamma=2.0, sigma=1.0), seed=1).n
         4
         """
@@ -105,6 +95,7 @@ class Sample:
 
         Examples
         --------
+        >>> from pitfalls.sims import draw
         >>> type(draw(Setting(n=4, d=9, rho=0.5, gamma=2.0, sigma=1.0), seed=1).gram).__name__
         'DenseGram'
         """
@@ -125,6 +116,7 @@ class Sample:
 
         Examples
         --------
+        >>> from pitfalls.sims import draw
         >>> sample = draw(Setting(n=4, d=1, rho=0.5, gamma=2.0, sigma=0.0), seed=1)
         >>> sample.labels.tolist(), sample.features[0].tolist()
         ([-1.0, 1.0, -1.0, -1.0], [-1.0, -2.0, 0.0])
@@ -226,6 +218,7 @@ class Sample:
 
         Examples
         --------
+        >>> from pitfalls.sims import draw
         >>> sample = draw(Setting(n=4, d=9, rho=0.5, gamma=2.0, sigma=1.0), seed=1)
         >>> sample.subset([0, 3]).plane.tolist()
         [[1.0, 2.0], [1.0, -2.0]]
@@ -266,6 +259,7 @@ class Sample:
 
         Examples
         --------
+        >>> from pitfalls.sims import draw
         >>> sample = draw(Setting(n=10, d=9, rho=0.8, gamma=2.0, sigma=1.0), seed=1)
         >>> sample.balanced(seed=1).groups.tolist()
         [1, 1, 0, 0]
@@ -278,7 +272,7 @@ class Sample:
                 "majority (1) and minority (0), both non-empty, for subsampling",
             )
         few = min(map(len, members))
-        rng = generator(seed_sequence(seed), _BALANCE)
+        rng = generator(seed_sequence(seed), BALANCE)
         kept = [rng.choice(each, few, replace=False) for each in members]
         return self.subset(np.sort(np.concatenate(kept)))
 
@@ -303,6 +297,7 @@ class Sample:
 
         Examples
         --------
+        >>> from pitfalls.sims import draw
         >>> sample = draw(Setting(n=4, d=9, rho=0.5, gamma=2.0, sigma=1.0), seed=1)
         >>> sample.start((1.0, 0.5, 0.0)).margins.tolist()
         [2.0, 2.0, 0.0, 0.0]
@@ -333,7 +328,7 @@ class Sample:
 
     def _random_overlap(self, norm: float, stream: np.random.SeedSequence) -> Array:
         """E·v for a uniformly random v of this norm."""
-        rng = generator(stream, _START)
+        rng = generator(stream, START)
         source = self.source
         if isinstance(source, DiagonalPlusPlane):
             d = self.setting.d if self.setting else np.inf
@@ -364,150 +359,3 @@ def _array(field: str, value: ArrayLike, allowed: str, dimensions: int) -> Array
             field, float(array[tuple(where)]), "finite", f"Entry {where} is not; clean the data."
         )
     return array
-
-
-def seed_sequence(seed: Seed) -> np.random.SeedSequence:
-    """A seed as NumPy has it.
-
-    Raises
-    ------
-    SettingError
-        It is neither an integer ≥ 0 nor a SeedSequence.
-
-    Examples
-    --------
-    >>> seed_sequence(3).entropy
-    3
-    """
-    if isinstance(seed, np.random.SeedSequence):
-        return seed
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise SettingError("seed", seed, "an integer ≥ 0 or a numpy SeedSequence")
-    return np.random.SeedSequence(int(seed))
-
-
-def generator(stream: np.random.SeedSequence, purpose: int) -> np.random.Generator:
-    """The random numbers of a seed for one purpose, from 2³¹ on: no child of the seed has them.
-
-    Examples
-    --------
-    >>> generator(seed_sequence(3), 2**31).integers(10, size=3).shape
-    (3,)
-    """
-    return np.random.default_rng(child_stream(stream, purpose))
-
-
-def child_stream(stream: np.random.SeedSequence, purpose: int) -> np.random.SeedSequence:
-    """A stream below another for one purpose: from 2³¹ on no child that it spawns has it.
-
-    Examples
-    --------
-    >>> child_stream(seed_sequence(3), 2**31).spawn_key
-    (2147483648,)
-    """
-    return np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, purpose))
-
-
-def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
-    """Draw a training set of the model.
-
-    Parameters
-    ----------
-    setting : Setting
-    seed : int or SeedSequence
-        The same seed gives the same bytes, and the same plane features for every kind.
-    kind : {"explicit", "gram", "orthogonal"}, optional
-        "explicit" draws all n·d memory features. "gram" draws their Gram matrix, exactly in law,
-        from n(n−1)/2 normals and n chis whatever d is: E = L·Q with Q's rows orthonormal and
-        independent of L, L_ii = σ·χ_{d−i}, σ·N(0, 1) below the diagonal (Bartlett; P2); at σ = 0
-        it is none, and takes no memory.
-        "orthogonal" is the limit E Eᵀ = σ²d·I. By default "gram" if d ≥ n, else "explicit".
-
-    Returns
-    -------
-    Sample
-
-    Raises
-    ------
-    SettingError
-        An unknown kind or an illegal seed.
-    ResourceError
-        The features or the Gram matrix would not fit in memory.
-
-    Examples
-    --------
-    >>> sample = draw(Setting(n=100, d=10**9, rho=0.9, gamma=5.0, sigma=1e-4), seed=0)
-    >>> round(float(sample.gram.memory_matrix()[0, 0]), 2)
-    10.0
-    """
-    stream = seed_sequence(seed)
-    require(96.0 * setting.n, f"the plane features of {setting.n} examples", "lower n")
-    rng = generator(stream, _PLANE)
-    n, d, sigma = setting.n, setting.d, setting.sigma
-    kind = kind or ("gram" if d >= n else "explicit")
-    means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
-    groups = np.concatenate([np.full(c.count, c.group, dtype=np.int64) for c in setting.cells])
-    labels = rng.choice((-1.0, 1.0), size=n)
-    plane = means + rng.standard_normal((n, 2)) * np.sqrt(setting.feature_variance)
-    source: Features | DenseGram | DiagonalPlusPlane
-    if kind == "orthogonal":
-        source = DiagonalPlusPlane(plane, sigma**2 * d)
-    elif kind == "explicit":
-        require(8.0 * n * d, f"explicit features, {n} × {d},", "draw kind='gram', or lower n or d")
-        source = Features(plane, _normals(stream, n * d, sigma).reshape(n, d))
-    elif kind == "gram" and sigma == 0:
-        source = DiagonalPlusPlane(plane, 0.0)
-    elif kind == "gram":
-        require(16.0 * n * n, f"the Gram matrix of {n} examples", "lower n")
-        factor = _bartlett(stream, setting)
-        source = DenseGram(plane, _times_transpose(factor), factor)
-    else:
-        raise SettingError("kind", kind, "'explicit', 'gram' or 'orthogonal'")
-    return Sample(plane, labels, groups, source, setting=setting, stream=stream)
-
-
-def _normals(stream: np.random.SeedSequence, size: int, sigma: float) -> Array:
-    """Normals of this deviation, on all cores: blocks have streams of their own."""
-    numbers = np.empty(size)
-    blocks = np.array_split(numbers, 1 + min(15, size // _A_STREAM))
-
-    def fill(block: int) -> None:
-        generator(stream, _MEMORY + block).standard_normal(out=blocks[block])
-        blocks[block] *= sigma
-
-    if len(blocks) == 1:
-        fill(0)
-        return numbers
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(fill, range(len(blocks))))
-    return numbers
-
-
-def _bartlett(stream: np.random.SeedSequence, setting: Setting) -> Array:
-    """L (n, min(n, d)) with L Lᵀ = E Eᵀ in law.
-
-    For d ≥ n the upper triangle of a draw taken from the last example to the first: the same law.
-    """
-    n, d, sigma = setting.n, setting.d, setting.sigma
-    factor = np.zeros((n, min(n, d)))
-    if d < n:
-        rows, order = [factor[i, :i] for i in range(n)], np.arange(d)
-    else:
-        rows, order = [factor[i, i + 1 :] for i in range(n)], np.arange(n)[::-1]
-    numbers = _normals(stream, sum(row.size for row in rows), sigma)
-    first = 0
-    for row in rows:
-        row[:] = numbers[first : first + row.size]
-        first += row.size
-    squares = generator(stream, _LENGTHS).chisquare(d - order)
-    np.fill_diagonal(factor, sigma * np.sqrt(squares))
-    return factor
-
-
-def _times_transpose(factor: Array) -> Array:
-    """L Lᵀ; of an upper triangle in a third of the operations of a product."""
-    n, k = factor.shape
-    if k < n:
-        return square(factor)
-    with modest_blas(n**3 / 3):
-        return mirrored(dlauum(factor.T, lower=1)[0].T)

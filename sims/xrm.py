@@ -22,7 +22,8 @@ from ..theory.arguments import checked_count, checked_rate
 from . import kernels
 from .gram import DenseGram
 from .half import Half
-from .sample import Sample, Seed, child_stream, generator, seed_sequence
+from .sample import Sample
+from .seeds import Seed, child_stream, generator, seed_sequence
 
 __all__ = [
     "RATE",

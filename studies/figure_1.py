@@ -19,7 +19,7 @@ from ..sims import (
     memorization_aware,
     minority_found,
 )
-from ..sims.sample import generator
+from ..sims.seeds import generator
 from ..sims.xrm import RATE, STEPS, Found
 from ..theory import Objective, Setting, Solution, Trajectory
 

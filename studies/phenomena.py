@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from ..sims import class_subspaces, draw, gradient_flow, max_margin
-from ..sims.sample import child_stream
+from ..sims.seeds import child_stream
 from ..theory import Setting, Solution, Trajectory, decoding, orthogonal, proportional
 from ..theory.generalization import early_stopping, test_loss
+from ..theory.results import group_score
 from .arguments import Progress
 from .limit_design import Case
 from .three_sizes import Point, ThreeSizes, point, three_sizes
@@ -132,7 +133,7 @@ def numbers(run: Trajectory, setting: Setting, tolerance: float = _TOLERANCE) ->
     {'fitted': 1.86, 'recovered': 3.8, 'peak': nan}
     """
     logs = np.log(run.times)
-    minority = _score(run, setting)
+    minority = group_score(run.core, run.spurious, run.memory, setting).minority
     accuracy = ndtr(minority)
     best = int(accuracy.argmax())
     edges = _roots(logs, accuracy - accuracy[best] + tolerance)
@@ -178,7 +179,7 @@ def determined(run: Trajectory, setting: Setting) -> set[str]:
         for name in ("opened", "closed")
         if not abs(inner[name] - outer[name]) < _FAR_IN_LOG_TIME
     }
-    minority = _score(run, setting)
+    minority = group_score(run.core, run.spurious, run.memory, setting).minority
     accuracy = ndtr(minority)
     near = np.log(run.times)[accuracy > accuracy.max() - _SMALL]
     if np.ptp(near) > 2 * _FAR_IN_LOG_TIME:
@@ -192,13 +193,6 @@ def determined(run: Trajectory, setting: Setting) -> set[str]:
         if np.ptp(minority[good]) > _FAR_IN_SCORE:
             known -= {name}
     return known
-
-
-def _score(run: Trajectory, setting: Setting) -> Array:
-    """The probit of the minority's test accuracy."""
-    pull = setting.gamma * run.spurious
-    noise = np.hypot(setting.core_noise * run.core, setting.spurious_noise * pull)
-    return (run.core - pull) / np.hypot(noise, setting.sigma * run.memory)
 
 
 def _roots(logs: Array, values: Array) -> list[tuple[float, bool]]:

@@ -26,7 +26,7 @@ MUTATIONS = [
     ),
     Mutation(
         "P2",
-        "sims/sample.py",
+        "sims/drawing.py",
         "chisquare(d - order)",
         "chisquare(1.01 * (d - order))",
         "test_draw.py::test_the_factor_has_the_lengths_of_bartlett",

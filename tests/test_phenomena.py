@@ -10,7 +10,7 @@ import pytest
 from pitfalls import show_sizes, studies
 from pitfalls.cli import main
 from pitfalls.sims import class_subspaces, draw, max_margin, stream
-from pitfalls.sims.sample import child_stream
+from pitfalls.sims.seeds import child_stream
 from pitfalls.studies import phenomena as function
 from pitfalls.studies.phenomena import CASES, NUMBERS, PHENOMENA, SIZES, TIMES, numbers
 from pitfalls.theory import (

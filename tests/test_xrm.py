@@ -18,7 +18,7 @@ from pitfalls.sims import (
     minority_found,
     xrm,
 )
-from pitfalls.sims.sample import generator, seed_sequence
+from pitfalls.sims.seeds import generator, seed_sequence
 from pitfalls.theory import Objective, Setting, SettingError
 
 SMALL = Setting(60, 90, 0.8, 3.0, 0.3, core_noise=0.2, spurious_noise=0.1)

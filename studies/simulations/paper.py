@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ...sims.sample import generator
+from ...sims.seeds import generator
 from ...theory import Setting
 from ...theory.theorem import fact
 from ..figure_1 import Pipeline, figure_1_setting, pipeline

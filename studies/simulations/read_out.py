@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ...sims import class_subspaces, draw, max_margin
-from ...sims.sample import child_stream
+from ...sims.seeds import child_stream
 from ...theory import Setting, decoding, orthogonal
 from ...theory.theorem import fact
 from ..measure import SIZE

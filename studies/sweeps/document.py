@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ...sims.sample import Kind
+from ...sims.drawing import Kind
 from ...theory import Objective, Setting
 from ..train import OBJECTIVES
 from .grid import Axis, resolve

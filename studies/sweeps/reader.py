@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-from ...sims.sample import Kind
+from ...sims.drawing import Kind
 from ...sims.xrm import TEMPERATURE
 from ...theory import Objective, PitfallsError, SettingError
 from ..train import OBJECTIVES
