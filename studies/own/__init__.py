@@ -1,0 +1,5 @@
+"""Bring your own features: embeddings with labels and groups, checked, from arrays or files."""
+
+from .table import OwnFeatures, Table, own_features
+
+__all__ = ["OwnFeatures", "Table", "own_features"]

@@ -1,0 +1,116 @@
+"""The matrix of features, checked."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...theory import SettingError
+from ...theory.memory import require
+from .origin import Origin
+
+__all__ = ["LARGEST", "Array", "matrix", "refuse_constant"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+LARGEST = 1e150
+"""Beyond it squares overflow."""
+
+_ALLOWED = "numbers of shape (n, p), n ≥ 2 examples of p ≥ 2 features"
+# The numbers as double precision, those of the tables, and room for a column's check.
+_BYTES = 17.0
+
+
+def matrix(role: str, features: ArrayLike, origin: Origin, least: int = 2) -> Array:
+    """Features as double precision, the very array where it is that already.
+
+    Parameters
+    ----------
+    role : str
+        What errors call them.
+    features : array (n, p)
+    origin : Origin
+    least : int
+        Fewest examples.
+
+    Raises
+    ------
+    SettingError
+        They are not a matrix of finite real numbers.
+    ResourceError
+        A copy does not fit in memory.
+
+    Examples
+    --------
+    >>> matrix("features", [[1, 2], [3, 4]], Origin()).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    field = origin.called(role)
+    try:
+        given = np.asarray(features)
+    except (TypeError, ValueError, OverflowError):
+        raise SettingError(
+            field, features, _ALLOWED, "Its rows are not of one length, or not lists of numbers."
+        ) from None
+    if given.dtype.kind not in "iuf":
+        raise SettingError(field, f"{given.dtype} array", _ALLOWED, _fix_of_kind(given.dtype.kind))
+    if given.ndim != 2 or given.shape[0] < least or given.shape[1] < 2:
+        raise SettingError(field, given.shape, _ALLOWED, _fix_of_shape(given.shape))
+    n, p = given.shape
+    require(_BYTES * n * p, f"a copy of {n} × {p} features", "give fewer, or in parts")
+    x: Array = given.astype(np.float64, copy=False)
+    if not (x.min() >= -LARGEST and x.max() <= LARGEST):
+        _refuse(role, x, origin)
+    return x
+
+
+def _fix_of_kind(kind: str) -> str:
+    return {
+        "c": "Complex numbers have no sign: give the real part, or both parts as columns.",
+        "b": "Make 0 and 1 of booleans: features.astype(float).",
+        "O": "Python objects are no numbers: give features.astype(float), if that works.",
+    }.get(kind, "Make numbers of them: features.astype(float), if that works.")
+
+
+def _fix_of_shape(shape: tuple[int, ...]) -> str:
+    if len(shape) > 2:
+        return "One row per example: features.reshape(len(features), -1)."
+    if len(shape) < 2:
+        return "One row per example, one column per feature."
+    return "There are too few rows." if shape[1] >= 2 else "There are too few columns."
+
+
+def _refuse(role: str, x: Array, origin: Origin) -> None:
+    row, column = divmod(int(np.argmin((x >= -LARGEST) & (x <= LARGEST))), x.shape[1])
+    value = float(x[row, column])
+    huge = "its square overflows: rescale the features"
+    fix = huge if np.isfinite(value) else "fill it in, or leave out the example or the feature"
+    raise SettingError(
+        origin.called(role, column),
+        value,
+        f"finite and at most {LARGEST:g} in size",
+        f"{origin.row(row, column)}: {fix}.",
+    )
+
+
+def refuse_constant(features: Array, origin: Origin) -> None:
+    """Refuse examples that are all the same.
+
+    Raises
+    ------
+    SettingError
+        No feature tells two examples apart.
+
+    Examples
+    --------
+    >>> refuse_constant(np.array([[1.0, 2.0], [1.0, 3.0]]), Origin())
+    """
+    if (features.min(axis=0) == features.max(axis=0)).all():
+        raise SettingError(
+            origin.called("features"),
+            features[0, :3].tolist(),
+            "different from example to example",
+            "All features are constant over the training examples: nothing can be learned.",
+        )
