@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..theory import (
 from ..theory.arguments import checked_times
 from ..theory.memory import require
 from . import kernels
-from .gram import DenseGram, DiagonalPlusPlane
+from .gram import DenseGram, DiagonalPlusPlane, Features
 from .half import Half, Problem
 from .max_margin import is_regular, max_margin
 from .record import as_list, trajectory
@@ -312,7 +313,7 @@ def _weight_flow(
         jacobian,
         settles=True,
     )
-    return trajectory(
+    run = trajectory(
         sample,
         objective,
         numbers,
@@ -322,3 +323,5 @@ def _weight_flow(
         states @ examples.T,
         None,
     )
+    explicit = isinstance(sample.gram, Features) and unseen == 0
+    return replace(run, weights=states) if explicit else run

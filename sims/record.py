@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..theory import MAJORITY, MINORITY, GroupAccuracy, Objective, SettingError, Trajectory
+from ..theory import MAJORITY, GroupAccuracy, Objective, SettingError, Trajectory
 from .sample import Sample
 
 __all__ = ["as_list", "observed_groups", "trajectory"]
@@ -73,21 +73,13 @@ def trajectory(
     ([1.0], [0.0])
     """
     weight, shift, scale = numbers
-    groups = observed_groups(sample)
-
-    def right(group: int) -> Array:
-        inside = groups == group
-        return (margins[:, inside] > 0).mean(axis=1) if inside.any() else np.ones(len(grid))
-
     return Trajectory(
         times=grid,
         core=plane[:, 0],
         spurious=plane[:, 1],
         memory=memory,
         loss=(weight * np.logaddexp(0, -scale * margins - shift)).mean(axis=1),
-        train=GroupAccuracy.of(
-            right(MAJORITY), right(MINORITY), float((groups == MAJORITY).mean())
-        ),
+        train=GroupAccuracy.counted(margins > 0, sample.groups),
         dual=dual,
         margins=margins,
         name=objective.name,

@@ -5,12 +5,20 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory import MAJORITY, MINORITY, Setting, SettingError
+from ..theory import (
+    MAJORITY,
+    MINORITY,
+    GroupAccuracy,
+    Setting,
+    SettingError,
+    Solution,
+    Trajectory,
+)
 from ..theory.memory import require
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .seeds import BALANCE, START, Seed, generator, seed_sequence
@@ -275,6 +283,116 @@ class Sample:
         rng = generator(seed_sequence(seed), BALANCE)
         kept = [rng.choice(each, few, replace=False) for each in members]
         return self.subset(np.sort(np.concatenate(kept)))
+
+    def weights(
+        self, solution: Solution | Trajectory, initial: ArrayLike | None = None
+    ) -> Array:
+        """The weights of a solution or of a trajectory on this sample; explicit samples only.
+
+        w = w(0) + Σ α_i y_i x_i. Where dual weights are unknown, as on data that cannot be
+        separated, the combination of examples that has the margins (Z⁺·m).
+
+        Parameters
+        ----------
+        solution : Solution or Trajectory
+        initial : array (p,), optional
+            Where training started; zero by default.
+
+        Returns
+        -------
+        array (p,) or (T, p)
+            In the columns of `features`: an example x is classified by sign(xᵀw).
+
+        Raises
+        ------
+        SettingError
+            The sample has no explicit features, or the solution is of another sample.
+
+        Examples
+        --------
+        >>> from pitfalls.sims import max_margin
+        >>> sample = Sample.from_arrays([[3.0, 4.0], [0.0, -1.0]], [1, -1])
+        >>> sample.weights(max_margin(sample))
+        array([0., 1.])
+        """
+        source = self._explicit()
+        p = source.memory.shape[1] + 2
+        first = np.zeros(p)
+        if initial is not None:
+            first = _array("initial", initial, f"finite numbers of shape ({p},)", 1)
+            if len(first) != p:
+                raise SettingError("initial", first.shape, f"of shape ({p},)")
+        columns = [*self.plane_columns, *np.delete(np.arange(p), self.plane_columns)]
+        if isinstance(solution, Trajectory) and solution.weights is not None:
+            return np.asarray(solution.weights[:, np.argsort(columns)])
+        dual, margins = solution.dual, solution.margins
+        known = margins if dual is None else dual
+        if known is None or known.shape[-1:] != (self.n,):
+            raise SettingError(
+                "solution",
+                None if known is None else known.shape,
+                f"with dual weights or margins of this sample's {self.n} examples",
+                "Train on this sample, by a solver that keeps them (examples=True).",
+            )
+        rows = source.coordinates()
+        start = first[columns]
+        with modest_blas(float(rows.size) * min(rows.shape)):
+            if dual is None:
+                moved = np.linalg.lstsq(rows, (known - rows @ start).T, rcond=None)[0].T
+            else:
+                moved = dual @ rows
+        found = np.empty_like(moved)
+        found[..., columns] = moved
+        return np.asarray(found + first)
+
+    def test_accuracy(
+        self,
+        solution: Solution | Trajectory,
+        features: ArrayLike,
+        labels: ArrayLike,
+        groups: ArrayLike | None = None,
+        initial: ArrayLike | None = None,
+    ) -> GroupAccuracy[Any]:
+        """Accuracy on test examples of one's own, counted; explicit samples only.
+
+        Parameters
+        ----------
+        solution : Solution or Trajectory
+            On this sample.
+        features, labels, groups
+            Of the test examples, as `Sample.from_arrays` takes them, in the same columns. Without
+            groups all are in the majority.
+        initial : array (p,), optional
+            Where training started; zero by default.
+
+        Returns
+        -------
+        GroupAccuracy
+            Floats for a solution, arrays (T,) for a trajectory; an empty group scores 1, and the
+            average is that of all examples. A margin of zero is not right.
+
+        Raises
+        ------
+        SettingError
+            A shape, a label, a group or a value is not legal.
+
+        Examples
+        --------
+        >>> from pitfalls.sims import max_margin
+        >>> sample = Sample.from_arrays([[3.0, 4.0], [0.0, -1.0]], [1, -1])
+        >>> sample.test_accuracy(max_margin(sample), [[9, 1], [9, -1]], [1, 1], [1, 0]).minority
+        0.0
+        """
+        weights = self.weights(solution, initial)
+        test = Sample.from_arrays(features, labels, groups, self.plane_columns)
+        if test.features.shape[1] != weights.shape[-1]:
+            raise SettingError(
+                "features",
+                test.features.shape,
+                f"with the {weights.shape[-1]} columns that the sample was trained on",
+            )
+        right = weights @ (test.features * test.labels[:, None]).T > 0
+        return GroupAccuracy.counted(right, test.groups)
 
     def start(
         self, initial: ArrayLike | None, stream: np.random.SeedSequence | None = None

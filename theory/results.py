@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from .errors import PitfallsError
-from .setting import Setting
+from .setting import MAJORITY, Setting
 
-__all__ = ["GroupAccuracy", "Solution", "Trajectory", "angle", "group_accuracy"]
+__all__ = [
+    "GroupAccuracy",
+    "GroupScore",
+    "Solution",
+    "Trajectory",
+    "angle",
+    "group_accuracy",
+    "group_score",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 Value = TypeVar("Value", float, Array)
@@ -54,6 +62,93 @@ class GroupAccuracy(Generic[Value]):
         average: Any = majority_share * majority + (1 - majority_share) * minority
         return cls(majority, minority, worst, average)
 
+    @classmethod
+    def counted(cls, right: ArrayLike, groups: ArrayLike | None) -> GroupAccuracy[Any]:
+        """The four from who is right; the average is the share of all examples.
+
+        Parameters
+        ----------
+        right : bool array (n,) or (T, n)
+        groups : integer array (n,) or None
+            1 majority and 0 minority; all are in the majority where there are none. An empty group
+            scores 1: nothing in it is wrong.
+
+        Examples
+        --------
+        >>> GroupAccuracy.counted([True, False, True], [1, 1, 0])
+        GroupAccuracy(majority=0.5, minority=1.0, worst=0.5, average=0.6666666666666666)
+        """
+        table = np.asarray(right, dtype=float)
+        inside = np.ones(table.shape[-1]) if groups is None else np.asarray(groups) == MAJORITY
+
+        def share(members: Array) -> Any:
+            count = float(members.sum())
+            found = table @ members / count if count else np.ones(table.shape[:-1])
+            return found if np.ndim(found) else float(found)
+
+        majority = np.asarray(inside, dtype=float)
+        return cls.of(share(majority), share(1 - majority), float(majority.mean()))
+
+
+class GroupScore(NamedTuple):
+    """Scores of the majority and of the minority: probits of their accuracies.
+
+    Attributes
+    ----------
+    majority, minority : float or array
+
+    Examples
+    --------
+    >>> GroupScore(2.0, -1.0).minority
+    -1.0
+    """
+
+    majority: Any
+    minority: Any
+
+
+def group_score(
+    core: ArrayLike, spurious: ArrayLike, memory: ArrayLike, setting: Setting
+) -> GroupScore:
+    """Mean over standard deviation of a test margin, per group: the probit of `group_accuracy`.
+
+    (w_y ± γ·w_a) / √(σ_y²w_y² + γ²σ_a²w_a² + σ²‖w_ε‖²), with ±inf or 0 by the numerator's sign
+    where the variance is zero.
+
+    Parameters
+    ----------
+    core, spurious, memory : array_like
+        Coordinates of the weights, of one shape. Memory counts only if the setting has d > 0.
+    setting : Setting
+        Gives γ and the noise of the test examples.
+
+    Returns
+    -------
+    GroupScore
+        Floats for scalar input, else arrays.
+
+    Examples
+    --------
+    >>> setting = Setting(n=10, d=50, rho=0.9, gamma=5.0, sigma=0.5)
+    >>> group_score(1.0, 0.0, 2.0, setting)
+    GroupScore(majority=1.0, minority=1.0)
+    """
+    core, spurious, memory = (np.asarray(x, dtype=float) for x in (core, spurious, memory))
+    core_variance, spurious_variance = setting.feature_variance
+    deviation = np.hypot(
+        np.hypot(np.sqrt(core_variance) * core, np.sqrt(spurious_variance) * spurious),
+        setting.sigma * memory * (setting.d > 0),
+    )
+
+    def score(mean: Array) -> Any:
+        with np.errstate(over="ignore"):
+            certain = np.array(np.where(mean == 0, 0.0, np.copysign(np.inf, mean)))
+            ratio = np.divide(mean, deviation, out=certain, where=np.asarray(deviation > 0))
+        return ratio if np.ndim(ratio) else float(ratio)
+
+    pull = setting.gamma * spurious
+    return GroupScore(score(np.asarray(core + pull)), score(np.asarray(core - pull)))
+
 
 def group_accuracy(
     core: ArrayLike, spurious: ArrayLike, memory: ArrayLike, setting: Setting
@@ -82,24 +177,11 @@ def group_accuracy(
     >>> round(group_accuracy(1.0, 0.0, 2.0, setting).minority, 6)
     0.841345
     """
-    core, spurious, memory = (np.asarray(x, dtype=float) for x in (core, spurious, memory))
-    core_variance, spurious_variance = setting.feature_variance
-    deviation = np.hypot(
-        np.hypot(np.sqrt(core_variance) * core, np.sqrt(spurious_variance) * spurious),
-        setting.sigma * memory * (setting.d > 0),
+    majority, minority = (
+        ndtr(score) if np.ndim(score) else float(ndtr(score))
+        for score in group_score(core, spurious, memory, setting)
     )
-
-    def accuracy(mean: Array) -> Any:
-        with np.errstate(over="ignore"):
-            certain = np.array(np.where(mean == 0, 0.0, np.copysign(np.inf, mean)))
-            ratio = np.divide(mean, deviation, out=certain, where=np.asarray(deviation > 0))
-        value = ndtr(ratio)
-        return value if np.ndim(value) else float(value)
-
-    pull = setting.gamma * spurious
-    return GroupAccuracy.of(
-        accuracy(np.asarray(core + pull)), accuracy(np.asarray(core - pull)), setting.rho
-    )
+    return GroupAccuracy.of(majority, minority, setting.rho)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +247,16 @@ class Solution:
         """
         return float(np.linalg.norm(self.coordinates))
 
+    def score(self, setting: Setting) -> GroupScore:
+        """The probits of `accuracy`, as floats; see `group_score`.
+
+        Examples
+        --------
+        >>> Solution(0.6, 0.1, 0.1).score(Setting(9, 9, 0.9, 5.0, 1.0)).majority
+        11.0
+        """
+        return group_score(self.core, self.spurious, self.memory, setting)
+
     def accuracy(self, setting: Setting) -> GroupAccuracy[float]:
         """Closed-form test accuracies in a setting; see `group_accuracy`.
 
@@ -197,6 +289,9 @@ class Trajectory:
         The objective's name.
     strengths : array (T,), optional
         Ridge strengths λ of a ridge path; times are then e^{W(1/λ)}, the time that λ plays (P11).
+    weights : array (T, p), optional
+        The weights, the plane's two first, where a solver has them instead of dual weights; see
+        `pitfalls.sims.Sample.weights`.
 
     Examples
     --------
@@ -218,6 +313,7 @@ class Trajectory:
     shares: Array | None = None
     name: str = ""
     strengths: Array | None = None
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -251,6 +347,18 @@ class Trajectory:
             margins=None if self.margins is None else self.margins[index],
             shares=self.shares,
         )
+
+    def score(self, setting: Setting) -> GroupScore:
+        """The probits of `accuracy`, over time; see `group_score`.
+
+        Examples
+        --------
+        >>> one = np.ones(1)
+        >>> run = Trajectory(one, one, 0 * one, one, one, GroupAccuracy.of(one, one, 1.0))
+        >>> run.score(Setting(9, 9, 0.9, 5.0, 0.5)).minority
+        array([2.])
+        """
+        return group_score(self.core, self.spurious, self.memory, setting)
 
     def accuracy(self, setting: Setting) -> GroupAccuracy[Array]:
         """Closed-form test accuracies over time; see `group_accuracy`.
