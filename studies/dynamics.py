@@ -77,9 +77,7 @@ def quantities(run: Trajectory, setting: Setting) -> Array:
     >>> quantities(run, setting).shape
     (5, 1)
     """
-    pull = setting.gamma * run.spurious
-    noise = np.hypot(setting.core_noise * run.core, setting.spurious_noise * pull)
-    score = (run.core - pull) / np.hypot(noise, setting.sigma * run.memory)
+    score = run.score(setting).minority
     return np.stack((score, run.core, run.spurious, run.memory, run.train.minority))
 
 

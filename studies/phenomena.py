@@ -19,7 +19,6 @@ from ..sims import class_subspaces, draw, gradient_flow, max_margin
 from ..sims.seeds import child_stream
 from ..theory import Setting, Solution, Trajectory, decoding, orthogonal, proportional
 from ..theory.generalization import early_stopping, test_loss
-from ..theory.results import group_score
 from .arguments import Progress
 from .limit_design import Case
 from .three_sizes import Point, ThreeSizes, point, three_sizes
@@ -133,7 +132,7 @@ def numbers(run: Trajectory, setting: Setting, tolerance: float = _TOLERANCE) ->
     {'fitted': 1.86, 'recovered': 3.8, 'peak': nan}
     """
     logs = np.log(run.times)
-    minority = group_score(run.core, run.spurious, run.memory, setting).minority
+    minority = run.score(setting).minority
     accuracy = ndtr(minority)
     best = int(accuracy.argmax())
     edges = _roots(logs, accuracy - accuracy[best] + tolerance)
@@ -179,7 +178,7 @@ def determined(run: Trajectory, setting: Setting) -> set[str]:
         for name in ("opened", "closed")
         if not abs(inner[name] - outer[name]) < _FAR_IN_LOG_TIME
     }
-    minority = group_score(run.core, run.spurious, run.memory, setting).minority
+    minority = run.score(setting).minority
     accuracy = ndtr(minority)
     near = np.log(run.times)[accuracy > accuracy.max() - _SMALL]
     if np.ptp(near) > 2 * _FAR_IN_LOG_TIME:

@@ -16,7 +16,7 @@ from .crossing import sign_changes
 from .dynamics import flow
 from .errors import PitfallsError, SettingError
 from .objective import Objective
-from .results import Solution, Trajectory
+from .results import Trajectory
 from .setting import Setting
 from .squared_hinge import max_margin
 
@@ -170,19 +170,10 @@ def log_peak_time(setting: Setting, objective: Objective, group: Group = "minori
     roots, _ = sign_changes(slope, grid)
     ends = np.array([grid[0], *roots])
     limit = max_margin(setting, objective)
-    heights = [*_score(run(ends), setting, sign), *_score(limit, setting, sign)]
+    scores = run(ends).score(setting), limit.score(setting)
+    heights = np.append(*(getattr(score, group) for score in scores))
     times = [-math.inf, *roots, math.inf]
     return times[int(np.argmax(heights))]
-
-
-def _score(weights: Solution | Trajectory, setting: Setting, sign: int) -> Array:
-    """The probit of a group's test accuracy, of one or more weights."""
-    core, pull, memory = (
-        np.atleast_1d(np.asarray(x, dtype=float))
-        for x in (weights.core, setting.gamma * weights.spurious, weights.memory)
-    )
-    noise = np.hypot(setting.core_noise * core, setting.spurious_noise * pull)
-    return np.asarray((core + sign * pull) / np.hypot(noise, setting.sigma * memory))
 
 
 def _score_slope(run: Trajectory, system: CellSystem, setting: Setting, sign: int) -> Array:
