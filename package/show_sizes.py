@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from . import studies
 from .show import stdout
-from .show_limits import _noise
+from .show_limits import _noise, _scored
 
 if TYPE_CHECKING:
     from .studies.three_sizes import Point
@@ -91,7 +90,7 @@ def _grid(*columns: str) -> Table:
 
 def _settings(table: studies.ThreeSizes) -> Table:
     """A line for each setting, with its worst point."""
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid = _grid()
     grid.add_column("", no_wrap=True)
     for name in ("d/n", "κ", "γ", "ρ"):
         grid.add_column(name, justify="right", no_wrap=True)
@@ -102,22 +101,18 @@ def _settings(table: studies.ThreeSizes) -> Table:
     for case, rows in groupby(table.points, key=lambda point: point.case):
         points = list(rows)
         scores = np.array([point.statement.z for point in points], dtype=float)
-        where, worst = _worst(points)
+        worst = max(points, key=lambda each: abs(each.statement.z or 0.0))
         numbers = (f"{case.delta:g}", f"{case.memory:.3g}", f"{case.gamma:g}", f"{case.rho:g}")
         rms = f"{np.sqrt(np.mean(scores**2)):.2f}"
-        grid.add_row(case.name, *numbers, _noise(case), rms, worst, where)
+        grid.add_row(
+            case.name, *numbers, _noise(case), rms, _scored(worst.statement), _where(worst)
+        )
     return grid
 
 
-def _worst(points: list[Point]) -> tuple[str, Text]:
-    """Where the largest z is, and what it is; red where it does not hold."""
-    point = max(points, key=lambda each: abs(each.statement.z or 0.0))
-    holds = all(each.statement.holds for each in points)
-    shown = Text(
-        f"{point.statement.z:+.2f}{'' if holds else '!'}", "green" if holds else "bold red"
-    )
+def _where(point: Point) -> str:
     when = "" if math.isnan(point.time) else f"t = {point.time:g}, "
-    return f"{point.objective}, {when}{point.quantity}", shown
+    return f"{point.objective}, {when}{point.quantity}"
 
 
 def _measures(table: studies.ThreeSizes, quantity: str) -> tuple[str, ...]:

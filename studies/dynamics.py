@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import draw, gradient_flow
 from ..theory import Setting, Trajectory, proportional
-from .arguments import Progress
 from .limit_design import Case
-from .three_sizes import Point, ThreeSizes, point, three_sizes
+from .three_sizes import Effort, Options, Point, ThreeSizes, point, three_sizes
 from .train import ONE_LIMIT, three_methods
 
-__all__ = ["CASES", "QUANTITIES", "SIZES", "TIMES", "dynamics", "quantities"]
+__all__ = ["CASES", "FULL", "QUANTITIES", "QUICK", "TIMES", "dynamics", "quantities"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
 
-SIZES, QUICK_SIZES = (1000, 2000, 4000), (150, 300, 600)
-"""Examples: doubled twice."""
+FULL = Effort((1000, 2000, 4000), draws=4, sets=8, sites=1024)
+QUICK = Effort((150, 300, 600), draws=3, sets=4, sites=256)
 
 TIMES = (0.1, 1.0, 5.0, 20.0, 100.0, 1e3, 1e5, 1e8)
 
@@ -61,9 +60,6 @@ QUANTITIES = {
 # have has no scatter: compared where there is something to tell.
 _LARGEST_SCORE = 5.0
 _CERTAIN = 0.01
-_DRAWS, _QUICK_DRAWS = 4, 3
-_SITES, _QUICK_SITES = (8, 1024), (4, 256)
-"""Sets of sites, and sites of each cell."""
 
 
 def quantities(run: Trajectory, setting: Setting) -> Array:
@@ -81,34 +77,15 @@ def quantities(run: Trajectory, setting: Setting) -> Array:
     return np.stack((score, run.core, run.spurious, run.memory, run.train.minority))
 
 
-def dynamics(
-    *,
-    seed: int = 0,
-    replicates: int | None = None,
-    quick: bool = False,
-    settings: Sequence[str] | None = None,
-    workers: int | None = None,
-    progress: Progress | None = None,
-    keep: Callable[[ThreeSizes], None] | None = None,
-) -> ThreeSizes:
+def dynamics(*, quick: bool = False, **options: Unpack[Options]) -> ThreeSizes:
     """ERM, reweighting and logit shifting over time: P12 against simulation extrapolated to n → ∞.
 
     Parameters
     ----------
-    seed : int
-    replicates : int, optional
-        Draws at the largest size, ≥ 2; twice as many at half of it, and again. 4 by default, 3 if
-        quick.
     quick : bool
-        Smaller sizes.
-    settings : sequence of str, optional
-        Names of those of `CASES` that are wanted; all by default. Each has streams of its own.
-    workers : int, optional
-        Threads; all cores by default.
-    progress : callable, optional
-        Called with (units done, units in all, what is running).
-    keep : callable, optional
-        Called after each setting with the table so far.
+        Smaller sizes, and 3 draws at the largest instead of 4.
+    **options
+        As of `three_sizes`: seed, replicates, settings, workers, progress and keep.
 
     Returns
     -------
@@ -125,20 +102,7 @@ def dynamics(
     >>> table.holds  # doctest: +SKIP
     True
     """
-    sizes, sites = (QUICK_SIZES, _QUICK_SITES) if quick else (SIZES, _SITES)
-    count = (_QUICK_DRAWS if quick else _DRAWS) if replicates is None else replicates
-    return three_sizes(
-        CASES,
-        sizes,
-        _simulate,
-        lambda case, found: _compare(case, found, sizes, seed, sites),
-        seed=seed,
-        replicates=count,
-        settings=settings,
-        workers=workers,
-        progress=progress,
-        keep=keep,
-    )
+    return three_sizes(CASES, QUICK if quick else FULL, _simulate, _compare, **options)
 
 
 def _simulate(case: Case, n: int, seed: Seed) -> Array:
@@ -149,13 +113,12 @@ def _simulate(case: Case, n: int, seed: Seed) -> Array:
     return np.stack([quantities(run, setting) for run in runs])
 
 
-def _compare(
-    case: Case, found: Sequence[Array], sizes: Sequence[int], seed: int, sites: tuple[int, int]
-) -> Iterator[Point]:
-    setting = case.at(sizes[-1])
-    sets, each_set = sites
+def _compare(case: Case, found: Sequence[Array], effort: Effort, seed: int) -> Iterator[Point]:
+    sizes, setting = effort.sizes, case.at(effort.sizes[-1])
     for o, (name, make) in enumerate(ONE_LIMIT.items()):
-        run = proportional.flow(setting, make(setting), TIMES, seed=seed, sets=sets, sites=each_set)
+        run = proportional.flow(
+            setting, make(setting), TIMES, seed=seed, sets=effort.sets, sites=effort.sites
+        )
         predicted = np.mean([quantities(each, setting) for each in run.sets], axis=0)
         own = run.standard_error(lambda each: quantities(each, setting))
         for q, (quantity, words) in enumerate(QUANTITIES.items()):

@@ -7,9 +7,9 @@ stop, what can be decoded: P9, P12 and P17 in settings most of which have label 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +19,17 @@ from ..sims import class_subspaces, draw, gradient_flow, max_margin
 from ..sims.seeds import child_stream
 from ..theory import Setting, Solution, Trajectory, decoding, orthogonal, proportional
 from ..theory.generalization import early_stopping, test_loss
-from .arguments import Progress
 from .limit_design import Case
-from .three_sizes import Point, ThreeSizes, point, three_sizes
+from .three_sizes import Effort, Options, Point, ThreeSizes, point, three_sizes
 from .train import ONE_LIMIT, three_methods
 
-__all__ = ["CASES", "NUMBERS", "PHENOMENA", "SIZES", "numbers", "phenomena"]
+__all__ = ["CASES", "FULL", "NUMBERS", "PHENOMENA", "QUICK", "numbers", "phenomena"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
 
-SIZES, QUICK_SIZES = (400, 800, 1600), (200, 400, 800)
-"""Examples: doubled twice."""
+FULL = Effort((400, 800, 1600), draws=4, sets=8, sites=512)
+QUICK = Effort((200, 400, 800), draws=3, sets=4, sites=256)
 
 TIMES = np.logspace(-2, 8, 161)
 """t = learning rate × steps of the recorded points, between which numbers are interpolated."""
@@ -76,13 +75,10 @@ _LARGEST_SCORE, _CERTAIN = 5.0, 0.02
 _INSIDE = 3
 _SMALL, _FAR_IN_LOG_TIME, _FAR_IN_SCORE = 0.005, 1.0, 0.3
 _DIMENSION, _OFFSET, _TESTS, _REFIT = 2, 3.0, 2000, 10
-_DRAWS, _QUICK_DRAWS = 4, 3
-_SITES, _QUICK_SITES = (8, 512), (4, 256)
-"""Sets of sites, and sites of each cell."""
 
 
 def _cases() -> Iterator[Case]:
-    """A rank-1 lattice; shares are whole numbers of examples at every n of `SIZES`."""
+    """A rank-1 lattice; shares are whole numbers of examples at every n of `FULL`."""
     points = 41
     for i in range(points):
         parts = [(i * step % points + 0.5) / points for step in (1, 7, 11, 16)]
@@ -214,34 +210,15 @@ def _top(logs: Array, values: Array) -> tuple[float, float]:
     return float(logs[k] + shift * (logs[1] - logs[0])), float(at - (before - after) * shift / 4)
 
 
-def phenomena(
-    *,
-    seed: int = 0,
-    replicates: int | None = None,
-    quick: bool = False,
-    settings: Sequence[str] | None = None,
-    workers: int | None = None,
-    progress: Progress | None = None,
-    keep: Callable[[ThreeSizes], None] | None = None,
-) -> ThreeSizes:
+def phenomena(*, quick: bool = False, **options: Unpack[Options]) -> ThreeSizes:
     """Delay, early learning, early stopping and decoding: theory for n → ∞ against simulation.
 
     Parameters
     ----------
-    seed : int
-    replicates : int, optional
-        Draws at the largest size, ≥ 2; twice as many at half of it, and again. 4 by default, 3 if
-        quick.
     quick : bool
-        Smaller sizes.
-    settings : sequence of str, optional
-        Names of those of `CASES` that are wanted; all by default. Each has streams of its own.
-    workers : int, optional
-        Threads; all cores by default.
-    progress : callable, optional
-        Called with (units done, units in all, what is running).
-    keep : callable, optional
-        Called after each setting with the table so far.
+        Smaller sizes, and 3 draws at the largest instead of 4.
+    **options
+        As of `three_sizes`: seed, replicates, settings, workers, progress and keep.
 
     Returns
     -------
@@ -259,20 +236,7 @@ def phenomena(
     >>> table.holds  # doctest: +SKIP
     True
     """
-    sizes, sites = (QUICK_SIZES, _QUICK_SITES) if quick else (SIZES, _SITES)
-    count = (_QUICK_DRAWS if quick else _DRAWS) if replicates is None else replicates
-    return three_sizes(
-        CASES,
-        sizes,
-        _simulate,
-        lambda case, found: _compare(case, found, sizes, seed, sites),
-        seed=seed,
-        replicates=count,
-        settings=settings,
-        workers=workers,
-        progress=progress,
-        keep=keep,
-    )
+    return three_sizes(CASES, QUICK if quick else FULL, _simulate, _compare, **options)
 
 
 def _simulate(case: Case, n: int, seed: Seed) -> Array:
@@ -303,32 +267,35 @@ def _lean(limit: Solution, setting: Setting) -> float:
     return setting.gamma * limit.spurious / limit.core
 
 
-def _compare(
-    case: Case, found: Sequence[Array], sizes: Sequence[int], seed: int, sites: tuple[int, int]
-) -> Iterator[Point]:
-    setting = case.at(sizes[-1])
-    predicted = _predicted(setting, seed, sites)
+def _compare(case: Case, found: Sequence[Array], effort: Effort, seed: int) -> Iterator[Point]:
+    setting = case.at(effort.sizes[-1])
+    predicted = _predicted(setting, effort, seed)
     for column, (method, name, prediction, error) in enumerate(predicted):
         rows = [values[:, column].tolist() for values in found]
         if _comparable(name, prediction) and np.isfinite(np.concatenate(rows)).all():
             words = NUMBERS[name].words
-            yield point(case, method, name, words, rows, sizes, prediction, error)
+            yield point(case, method, name, words, rows, effort.sizes, prediction, error)
 
 
 def _predicted(
-    setting: Setting, seed: int, sites: tuple[int, int]
+    setting: Setting, effort: Effort, seed: int
 ) -> Iterator[tuple[str, str, float, float]]:
     """Method, name, prediction and its standard error, in the order of `_simulate`."""
-    sets, each_set = sites
     for method, make in ONE_LIMIT.items():
         run = proportional.flow(
-            setting, make(setting), TIMES, seed=seed, sets=sets, sites=each_set, examples=False
+            setting,
+            make(setting),
+            TIMES,
+            seed=seed,
+            sets=effort.sets,
+            sites=effort.sites,
+            examples=False,
         )
         each, known = [numbers(one, setting) for one in run.sets], determined(run, setting)
         for name in each[0]:
             values = np.array([one[name] for one in each])
             mean = float(values.mean()) if name in known else math.nan
-            yield method, name, mean, float(values.std(ddof=1) / math.sqrt(sets))
+            yield method, name, mean, float(values.std(ddof=1) / math.sqrt(effort.sets))
     few = _few(setting)
     by_subspaces = decoding.subspace_accuracy(setting, _DIMENSION, _OFFSET).minority
     refitted = float(ndtri(proportional.max_margin(few).accuracy(few).average))

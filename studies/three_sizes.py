@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,39 @@ from .extrapolation import Extrapolation, extrapolate
 from .limit_design import Case
 from .statements import Measured, Statement, judge, statistical
 
-__all__ = ["Point", "ThreeSizes", "point", "three_sizes"]
+__all__ = ["Effort", "Options", "Point", "ThreeSizes", "point", "three_sizes"]
 
 Array: TypeAlias = NDArray[np.float64]
 Seed: TypeAlias = np.random.SeedSequence
 Simulate: TypeAlias = Callable[[Case, int, Seed], Array]
-Compare: TypeAlias = Callable[[Case, Sequence[Array]], Iterable["Point"]]
+Compare: TypeAlias = Callable[[Case, Sequence[Array], "Effort", int], Iterable["Point"]]
 
 _SHARE = (4, 2, 1)
 """Draws at each size, in units of those at the largest."""
+
+
+class Effort(NamedTuple):
+    """How much is computed.
+
+    Attributes
+    ----------
+    sizes : (n, 2n, 4n)
+        Examples.
+    draws : int
+        At the largest size.
+    sets, sites : int
+        Of `proportional.flow`: sets of sites, and sites of each.
+
+    Examples
+    --------
+    >>> Effort((10, 20, 40), draws=2, sets=4, sites=256).sizes[-1]
+    40
+    """
+
+    sizes: tuple[int, int, int]
+    draws: int
+    sets: int
+    sites: int
 
 
 class Point(NamedTuple):
@@ -209,14 +233,31 @@ class ThreeSizes:
         }
 
 
+class Options(TypedDict, total=False):
+    """What a study takes and passes on: the options of `three_sizes`.
+
+    Examples
+    --------
+    >>> Options(seed=1)
+    {'seed': 1}
+    """
+
+    seed: int
+    replicates: int | None
+    settings: Sequence[str] | None
+    workers: int | None
+    progress: Progress | None
+    keep: Callable[[ThreeSizes], None] | None
+
+
 def three_sizes(
     cases: Sequence[Case],
-    sizes: tuple[int, int, int],
+    effort: Effort,
     simulate: Simulate,
     compare: Compare,
     *,
-    seed: int,
-    replicates: int,
+    seed: int = 0,
+    replicates: int | None = None,
     settings: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -228,14 +269,15 @@ def three_sizes(
     ----------
     cases : sequence of Case
         Each has the streams of its place in the list.
-    sizes : (n, 2n, 4n)
+    effort : Effort
     simulate : callable
         The numbers of one draw of a case with n examples.
     compare : callable
-        The points of a case, from the numbers (draws, …) at each size.
+        The points of a case, from the numbers (draws, …) at each size, the effort and the seed.
     seed : int
-    replicates : int
-        Draws at the largest size, ≥ 2; twice as many at half of it, and again.
+    replicates : int, optional
+        Draws at the largest size, ≥ 2; twice as many at half of it, and again. The effort's by
+        default.
     settings : sequence of str, optional
         Names of the cases that are wanted; all by default.
     workers : int, optional
@@ -258,16 +300,16 @@ def three_sizes(
     --------
     >>> case = Case("one", 2.0, 0.5, 0.9, 5.0)
     >>> table = three_sizes(
-    ...     [case], (10, 20, 40),
+    ...     [case], Effort((10, 20, 40), draws=2, sets=0, sites=0),
     ...     lambda case, n, seed: np.random.default_rng(seed).normal(1.0, n**-0.5, 1),
-    ...     lambda case, found: [
-    ...         point(case, "erm", "one", "1", [x[:, 0] for x in found], (10, 20, 40), 1.0, 0.0)
+    ...     lambda case, found, effort, seed: [
+    ...         point(case, "erm", "one", "1", [x[:, 0] for x in found], effort.sizes, 1.0, 0.0)
     ...     ],
-    ...     seed=0, replicates=2,
     ... )
     >>> table.holds
     True
     """
+    replicates = effort.draws if replicates is None else replicates
     check_run(seed, replicates, workers, least=2)
     progress, names = progress or silent, [case.name for case in cases]
     for name in settings or ():
@@ -276,10 +318,10 @@ def three_sizes(
     chosen = [k for k, name in enumerate(names) if settings is None or name in settings]
     draws = tuple(part * replicates for part in _SHARE)
     total, done = len(chosen) * (sum(draws) + 1), 0
-    table = ThreeSizes(seed, sizes, draws, [])
+    table = ThreeSizes(seed, effort.sizes, draws, [])
     for number in chosen:
         case, found = cases[number], []
-        for k, n in enumerate(sizes):
+        for k, n in enumerate(effort.sizes):
             streams = [stream(seed, 3 * number + k, index) for index in range(draws[k])]
             rows = []
             for row in replicate(partial(simulate, case, n), streams, workers):
@@ -287,10 +329,10 @@ def three_sizes(
                 done += 1
                 progress(done, total, f"{case.name}, n = {n}")
             found.append(np.stack(rows))
-        points = [*table.points, *compare(case, found)]
+        points = [*table.points, *compare(case, found, effort, seed)]
         judged = judge([replace(each.statement, critical=math.nan) for each in points])
         points = [each._replace(statement=row) for each, row in zip(points, judged, strict=True)]
-        table = ThreeSizes(seed, sizes, draws, points)
+        table = ThreeSizes(seed, effort.sizes, draws, points)
         done += 1
         progress(done, total, f"{case.name}, predicted")
         if keep is not None:

@@ -13,7 +13,8 @@ from pitfalls.cli import main
 from pitfalls.figures import dynamics as figure
 from pitfalls.figures import style
 from pitfalls.sims import draw, gradient_flow, stream
-from pitfalls.studies.dynamics import CASES, QUICK_SIZES, TIMES, dynamics, quantities
+from pitfalls.studies.dynamics import CASES, QUICK, TIMES, dynamics, quantities
+from pitfalls.studies.three_sizes import Effort
 from pitfalls.theory import (
     NotSeparableError,
     Objective,
@@ -32,7 +33,7 @@ SMALL = Setting.figure_1(n=60, d=108)
 @pytest.fixture(scope="module")
 def table():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "_QUICK_SITES", (8, 256))
+        patch.setattr(study, "QUICK", QUICK._replace(sets=8))
         patch.setattr(study, "TIMES", TIMES[:5])
         return study.dynamics(quick=True, settings=["figure-1"], seed=1)
 
@@ -55,7 +56,7 @@ def test_there_are_enough_settings_of_all_kinds():
 
 def test_simulation_tends_to_the_prediction(table):
     assert table.holds
-    assert table.sizes == QUICK_SIZES
+    assert table.sizes == QUICK.sizes
     scores = table.scores()
     assert np.isfinite(scores).all()
     assert len(scores) > 45
@@ -66,9 +67,8 @@ def test_simulation_tends_to_the_prediction(table):
 
 
 def test_settings_have_draws_of_their_own(monkeypatch):
-    monkeypatch.setattr(study, "_QUICK_SITES", (2, 16))
     monkeypatch.setattr(study, "TIMES", (1.0,))
-    monkeypatch.setattr(study, "QUICK_SIZES", (20, 40, 80))
+    monkeypatch.setattr(study, "QUICK", Effort((20, 40, 80), draws=3, sets=2, sites=16))
     kept, seen = [], []
     both = dynamics(
         quick=True,
@@ -141,11 +141,11 @@ def test_a_point_is_what_it_says(table):
         for p in table.points
         if (p.objective, p.quantity, p.time) == ("logit-shifting", "memory", 20.0)
     )
-    setting = CASES[0].at(QUICK_SIZES[-1])
+    setting = CASES[0].at(QUICK.sizes[-1])
     objective = Objective.logit_shifting(setting)
     predicted = proportional.flow(setting, objective, [20.0], seed=1, sites=256)
     assert point.statement.prediction == pytest.approx(predicted.memory[0], abs=2e-3)
-    small = CASES[0].at(QUICK_SIZES[0])
+    small = CASES[0].at(QUICK.sizes[0])
     runs = [
         gradient_flow(draw(small, stream(1, 0, i)), Objective.logit_shifting(small), [20.0])
         for i in range(table.draws[0])

@@ -12,7 +12,8 @@ from pitfalls.cli import main
 from pitfalls.sims import class_subspaces, draw, max_margin, stream
 from pitfalls.sims.seeds import child_stream
 from pitfalls.studies import phenomena as function
-from pitfalls.studies.phenomena import CASES, NUMBERS, PHENOMENA, SIZES, TIMES, numbers
+from pitfalls.studies.phenomena import CASES, FULL, NUMBERS, PHENOMENA, TIMES, numbers
+from pitfalls.studies.three_sizes import Effort
 from pitfalls.theory import (
     GroupAccuracy,
     Objective,
@@ -32,8 +33,7 @@ study = importlib.import_module("pitfalls.studies.phenomena")
 @pytest.fixture(scope="module")
 def table():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "_QUICK_SITES", (2, 128))
-        patch.setattr(study, "QUICK_SIZES", (100, 200, 400))
+        patch.setattr(study, "QUICK", Effort((100, 200, 400), draws=3, sets=2, sites=128))
         patch.setattr(study, "_TESTS", 400)
         return function(quick=True, settings=["03", "22"], seed=1)
 
@@ -42,12 +42,12 @@ def test_there_are_enough_settings_of_every_phenomenon():
     assert len(CASES) == len({case.name for case in CASES}) == 41
     assert sum(case.label_noise > 0 for case in CASES) == 35
     for case in CASES:
-        setting = case.at(SIZES[0])
+        setting = case.at(FULL.sizes[0])
         assert setting.delta > 1.2 * proportional.separability_threshold(setting)
         # Counts that are whole at every size leave a bias of order 1/n alone.
         for cell in setting.cells:
             share = cell.count / setting.n
-            wide = case.at(SIZES[-1])
+            wide = case.at(FULL.sizes[-1])
             same = [other.count / wide.n for other in wide.cells]
             assert min(abs(share - each) for each in same) < 1e-12
 
