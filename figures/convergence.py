@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..sims import draw as draw_sample
 from ..sims import gradient_flow, max_margin, replicate, stream
+from ..sims.drawing import Kind
 from ..studies.arguments import Progress, check_run, silent
 from ..studies.train import three_methods
 from ..theory import Setting, SettingError, orthogonal
@@ -161,8 +162,8 @@ def compute(
     for o, tail in enumerate(tails):
         asymptotes[o, late] = tail.at(times[late]).angle(tail.slope)
 
-    def angles(stream: np.random.SeedSequence, kind: str | None) -> Array:
-        sample = draw_sample(setting, stream, kind)  # type: ignore[arg-type]
+    def angles(stream: np.random.SeedSequence, kind: Kind | None) -> Array:
+        sample = draw_sample(setting, stream, kind)
         limit = max_margin(sample)
         return np.stack([run.angle(limit) for run in gradient_flow(sample, objectives, times)])
 

@@ -18,7 +18,7 @@ from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
 from ..theory import Objective, Setting, SettingError, Trajectory, orthogonal, proportional
 from .draws import draw_mean, limits_of_draws, mean_and_error
-from .over_time import both_ways, grid
+from .over_time import Both, both_ways, grid
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "NOISES", "Noise", "NoiseFigure", "compute", "default_setting", "draw"]
@@ -217,42 +217,57 @@ def compute(
         workers=workers,
         progress=progress,
     )
-    noises = []
-    for k, (where, [run], simulated) in enumerate(found):
-        there = [_at(where, aspect, setting.n) for aspect in aspects]
-        few_examples = [_at(where, aspect, _SIMULATED_N) for aspect in _SIMULATED_ASPECTS]
-        drawn = limits_of_draws(
-            few_examples,
-            lambda limit, each: limit.accuracy(each).minority,
-            seed=seed,
-            first=_SETS_OF_STREAMS * (k + 1),
-            replicates=replicates,
-            workers=workers,
-        )
-        noises.append(
-            Noise(
-                where,
-                _minority(run, where),
-                simulated[:, 0],
-                np.array([proportional.max_margin(x).accuracy(x).minority for x in there]),
-                np.array([orthogonal.max_margin(x).accuracy(x).minority for x in there]),
-                drawn,
-                orthogonal.harmless_aspect(there[0], 0.99),
-            )
-        )
-    peaks = [
-        [orthogonal.log_peak_time(where, objective) for objective in three_methods(where)]
-        for where in (_at(replace(setting, label_noise=x), 10.0, 10**4) for x in shares)
+    noises = [
+        _noise(each, aspects, seed, _SETS_OF_STREAMS * k, replicates, workers)
+        for k, each in enumerate(found, start=1)
     ]
     return NoiseFigure(
         times,
         few,
         noises,
         np.array(shares),
-        np.array(peaks).T,
+        _peaks(setting, shares),
         np.array(aspects),
         np.array(_SIMULATED_ASPECTS),
     )
+
+
+def _noise(
+    found: Both,
+    aspects: Sequence[float],
+    seed: int,
+    first: int,
+    replicates: int,
+    workers: int | None,
+) -> Noise:
+    """The runs of one label noise, and its limits against d/n."""
+    where, [run], simulated = found
+    there = [_at(where, aspect, where.n) for aspect in aspects]
+    drawn = limits_of_draws(
+        [_at(where, aspect, _SIMULATED_N) for aspect in _SIMULATED_ASPECTS],
+        lambda limit, each: limit.accuracy(each).minority,
+        seed=seed,
+        first=first,
+        replicates=replicates,
+        workers=workers,
+    )
+    return Noise(
+        where,
+        _minority(run, where),
+        simulated[:, 0],
+        np.array([proportional.max_margin(each).accuracy(each).minority for each in there]),
+        np.array([orthogonal.max_margin(each).accuracy(each).minority for each in there]),
+        drawn,
+        orthogonal.harmless_aspect(there[0], 0.99),
+    )
+
+
+def _peaks(setting: Setting, shares: Sequence[float]) -> Array:
+    """log t of the minority's best accuracy (3, E)."""
+    settings = [_at(replace(setting, label_noise=share), 10.0, 10**4) for share in shares]
+    return np.array(
+        [[orthogonal.log_peak_time(x, method) for method in three_methods(x)] for x in settings]
+    ).T
 
 
 def _minority(run: Trajectory, setting: Setting) -> Array:

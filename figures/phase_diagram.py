@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -168,37 +169,49 @@ def compute(
     check_run(seed, replicates, workers, least=1)
     grid, few = np.array(kappas, dtype=float), np.array(drawn_kappas, dtype=float)
     total = sum(len(values) for values in _RANGES.values()) + len(_DRAWN)
-    panels: list[Panel] = []
-    done = first = 0
+    done, panels, first = count(1), list[Panel](), 0
     for field, values in _RANGES.items():
-        accuracy = []
-        for value in values:
-            each = _moved(setting, field, value)
-            accuracy.append([_limit(_with(each, kappa)) for kappa in grid])
-            done += 1
-            progress(done, total, f"P9 over {field}")
-        places = [(kappa, value) for value in _DRAWN[field] for kappa in few]
-        drawn = limits_of_draws(
-            [_with(_moved(setting, field, value), kappa) for kappa, value in places],
-            lambda limit, each: limit.accuracy(each).minority,
-            seed=seed,
-            first=first,
-            replicates=replicates,
-            workers=workers,
+        accuracy = _map(setting, field, grid, lambda label: progress(next(done), total, label))
+        drawn = _drawn(
+            setting, field, few, seed=seed, first=first, replicates=replicates, workers=workers
         )
-        first += len(places)
-        done += 1
-        progress(done, total, f"draws over {field}")
-        panels.append(
-            Panel(
-                field,
-                values,
-                np.array(accuracy),
-                _critical(setting, field, values),
-                np.column_stack((places, drawn.mean(axis=0))),
-            )
-        )
+        first += len(drawn)
+        progress(next(done), total, f"draws over {field}")
+        panels.append(Panel(field, values, accuracy, _critical(setting, field, values), drawn))
     return PhaseDiagram(setting, grid, replicates, panels)
+
+
+def _map(setting: Setting, field: str, kappas: Array, tell: Callable[[str], None]) -> Array:
+    """The minority's accuracy by P9 (V, K)."""
+    rows = []
+    for value in _RANGES[field]:
+        each = _moved(setting, field, value)
+        rows.append([_limit(_with(each, kappa)) for kappa in kappas])
+        tell(f"P9 over {field}")
+    return np.array(rows)
+
+
+def _drawn(
+    setting: Setting,
+    field: str,
+    kappas: Array,
+    *,
+    seed: int,
+    first: int,
+    replicates: int,
+    workers: int | None,
+) -> Array:
+    """κ, the field's value, and the mean accuracy of the draws there (k·v, 3)."""
+    places = [(kappa, value) for value in _DRAWN[field] for kappa in kappas]
+    found = limits_of_draws(
+        [_with(_moved(setting, field, value), kappa) for kappa, value in places],
+        lambda limit, each: limit.accuracy(each).minority,
+        seed=seed,
+        first=first,
+        replicates=replicates,
+        workers=workers,
+    )
+    return np.column_stack((places, found.mean(axis=0)))
 
 
 def _moved(setting: Setting, field: str, value: float) -> Setting:
