@@ -137,9 +137,12 @@ def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
         require(24.0 * sample.n**2, f"the flow of {sample.n} examples", "lower n")
         if is_regular(gram.matrix()):
             return True
+    # It depends on the examples that count, and on nothing else of an objective.
+    weights = [each.resolve(sample.groups, sample.n)[0] for each in objectives]
+    different = {(q > 0).tobytes(): each for q, each in zip(weights, objectives, strict=True)}
     try:
-        for each in objectives:
-            max_margin(sample, each)
+        for each in different.values():
+            max_margin(sample, replace(each, scale=1.0))
     except NotSeparableError:
         return False
     except PitfallsError:
@@ -285,7 +288,9 @@ def _weight_flow(
     factor = sample.gram.memory_factor()
     examples = np.hstack((sample.plane, factor))
     # The part of w(0) that no example sees stays as it is.
-    seen = np.linalg.lstsq(factor, start.overlap, rcond=None)[0]
+    seen = np.zeros(factor.shape[1])
+    if start.overlap.any():
+        seen = np.linalg.lstsq(factor, start.overlap, rcond=None)[0]
     unseen = max(start.square - float(seen @ seen), 0.0)
     state = np.concatenate(((start.core, start.spurious), seen))
     rate = weight * scale / n
@@ -299,8 +304,8 @@ def _weight_flow(
         return np.asarray(np.exp(log_time) * (push(weights)[0] @ examples))
 
     def jacobian(log_time: float, weights: Array) -> Array:
-        slope = push(weights)[1]
-        return np.asarray(-np.exp(log_time) * ((examples.T * slope) @ examples))
+        scaled = np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples
+        return np.asarray(-(scaled.T @ scaled))
 
     first = _first_time(scale * (examples @ (examples.T @ rate)))
     states = integrate(
@@ -309,7 +314,7 @@ def _weight_flow(
         grid,
         first,
         first * float((rate @ np.abs(examples)).max()),
-        min(tolerance, 1e-10),
+        tolerance,
         jacobian,
         settles=True,
     )

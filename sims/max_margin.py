@@ -15,6 +15,7 @@ from .exchange import (
     exchange_orthogonal,
     exchange_singly,
     part,
+    refuse_balanced,
     regular_factor,
     soft_support,
 )
@@ -76,8 +77,6 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
     gram = sample.gram
     orthogonal = isinstance(gram, DiagonalPlusPlane) and gram.square > 0
-    if not orthogonal:
-        require(24.0 * sample.n**2, f"the max margin of {sample.n} examples", "lower n")
     with modest_blas(0.0 if orthogonal else float(sample.n) ** 3):
         return _max_margin(gram, weight, scale)
 
@@ -127,13 +126,14 @@ def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
                 return found
         # Memory features so faint that their small system loses all digits.
         require(24.0 * len(plane) ** 2, f"the max margin of {len(plane)} examples", "lower n")
-    gram = source.matrix()
-    if len(kept) < len(gram) or (scale != 1).any():
-        gram = part(gram, kept)
-        gram *= scale
-        gram *= scale[:, None]
-    n, rank = len(gram), min(len(gram), source.rank)
+    n, rank = len(kept), min(len(kept), source.rank)
     if rank * _NARROW > n:
+        require(24.0 * source.plane.shape[0] ** 2, f"the max margin of {n} examples", "lower n")
+        gram = source.matrix()
+        if len(kept) < len(gram) or (scale != 1).any():
+            gram = part(gram, kept)
+            gram *= scale
+            gram *= scale[:, None]
         support = np.ones(n, dtype=bool) if rank == n <= _FEW else soft_support(gram)
         # But for ties, no more examples than are independent support the margin.
         found = exchange_blocks(gram, support) if support.sum() <= rank else None
@@ -142,6 +142,8 @@ def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
     require(24.0 * n * rank, f"the max margin of {n} dependent examples", "lower n")
     rows = source.coordinates()[kept]
     rows *= scale[:, None]
+    if rank > _FEW:
+        refuse_balanced(rows)
     return exchange_singly(rows)
 
 
