@@ -56,8 +56,10 @@ def canonical(value: Any) -> str | None:
         value = value.decode()
     if value is None:
         return None
-    if not isinstance(value, (str, bool, int, float)) or value in (math.inf, -math.inf):
-        raise TypeError(type(value).__name__)
+    if not isinstance(value, (str, bool, int, float)):
+        raise TypeError(f"is of type {type(value).__name__}")
+    if value in (math.inf, -math.inf):
+        raise TypeError("is infinite")
     name = str(value).strip()
     if name == "" or name.lower() == "nan":
         return None
@@ -121,17 +123,19 @@ def column(
         array = np.empty((0, 0))
     if array.shape != (count,):
         raise SettingError(
-            field, array.shape, f"of shape ({count},)", f"One value for each of the {count} rows."
+            field,
+            array.shape,
+            f"of shape ({count},)",
+            f"One value for each of the {count} rows of features.",
         )
     names = {} if known is None else {name: code for code, name in enumerate(known.names)}
     codes = np.empty(count, np.int64)
     for row, value in enumerate(array.tolist()):
         try:
             name = canonical(value)
-        except (TypeError, ValueError):
-            kind = type(value).__name__
-            where = f"{origin.row(row)}, is a {kind}."
-            raise SettingError(field, value, _KINDS, where) from None
+        except (TypeError, ValueError) as error:
+            fix = f"{origin.row(row)} {error}."
+            raise SettingError(field, value, _KINDS, fix) from None
         codes[row] = MISSING if name is None else names.setdefault(name, len(names))
     before = [] if known is None else [known.codes]
     return Column(tuple(names), np.concatenate([*before, codes]))
@@ -160,7 +164,7 @@ def settled(role: str, found: Column, rows: Codes, count: int, origin: Origin) -
             if isinstance(number, float):
                 row = int(rows[found.codes[rows] == code][0])
                 field, where = origin.place(role, row, count)
-                fix = f"{where}, is no integer: is this column what you mean?"
+                fix = f"{where} is no integer: make two classes of numbers first."
                 raise SettingError(field, number, _KINDS, fix)
         occurring.sort(key=lambda code: numbers[code] or 0)
     lookup = np.full(len(found.names) + 1, MISSING)
@@ -186,8 +190,8 @@ def known(role: str, found: Column, rows: Codes, count: int, origin: Origin) -> 
         field, where = origin.place(role, int(rows[missing][0]), count)
         raise SettingError(
             field,
-            "",
+            "missing",
             "known for every example",
-            f"{where}, has none: fill it in, or leave the example out.",
+            f"{where} has none: fill it in, or leave the example out.",
         )
     return bool(len(rows)) and not missing.any()

@@ -43,12 +43,12 @@ def by_split(split: Column, origin: Origin) -> tuple[Codes, Codes]:
     split = settled("split", split, np.arange(len(split.codes)), len(split.codes), origin)
     if (split.codes == MISSING).any():
         row = int(np.argmax(split.codes == MISSING))
-        raise SettingError(field, "", _ALLOWED, f"{origin.row(row)}, has none: fill it in.")
+        raise SettingError(field, "missing", _ALLOWED, f"{origin.row(row)} has none: fill it in.")
     places = [_WORDS.get(name.lower()) for name in split.names]
     for code, place in enumerate(places):
         if place is None:
             row = int(np.argmax(split.codes == code))
-            fix = f"{origin.row(row)}, has another word."
+            fix = f"{origin.row(row)} has something else."
             raise SettingError(field, split.names[code], _ALLOWED, fix)
     if set(split.names) <= {"0", "1"}:
         fix = "Without a 2 it is not clear what 0 and 1 are: write train and test."
@@ -56,8 +56,8 @@ def by_split(split: Column, origin: Origin) -> tuple[Codes, Codes]:
     part = np.array(places)[split.codes]
     for number, name in ((0, "train"), (2, "test")):
         if not (part == number).any():
-            other = origin.without("split") + " to train on every row." if number else ""
-            fix = f"No row is marked {name}. {other}".rstrip()
+            other = f"{origin.without('split')} to train on every row" if number else "mark some"
+            fix = f"No row is marked {name}: {other}."
             raise SettingError(field, list(split.names), "of rows to train and to test on", fix)
     return np.flatnonzero(part == 0), np.flatnonzero(part == 2)
 
@@ -93,7 +93,7 @@ def held_out(share: Any, strata: Codes, seed: Any) -> tuple[Codes, Codes]:
         raise SettingError(
             "holdout",
             share,
-            "of a table with two examples of one class and group",
-            "There is nothing to hold out.",
+            "None here",
+            "No two examples are of the same class and group: there is nothing to hold out.",
         )
     return np.flatnonzero(~test), np.flatnonzero(test)

@@ -48,19 +48,29 @@ def matrix(role: str, features: ArrayLike, origin: Origin, least: int = 2) -> Ar
     [[1.0, 2.0], [3.0, 4.0]]
     """
     field = origin.called(role)
+    if np.ma.is_masked(features):
+        fix = "Masked entries have no value: fill them in, or leave these examples out."
+        raise SettingError(field, "masked array", _ALLOWED, fix)
     try:
         given = np.asarray(features)
     except (TypeError, ValueError, OverflowError):
         raise SettingError(
-            field, features, _ALLOWED, "Its rows are not of one length, or not lists of numbers."
+            field,
+            features,
+            _ALLOWED,
+            "Its rows are not of one length: give the same features of each.",
         ) from None
+    if given.ndim == 0:
+        fix = "One row per example; of a sparse matrix give features.toarray()."
+        raise SettingError(field, type(features).__name__, _ALLOWED, fix)
     if given.dtype.kind not in "iuf":
         raise SettingError(field, f"{given.dtype} array", _ALLOWED, _fix_of_kind(given.dtype.kind))
     if given.ndim != 2 or given.shape[0] < least or given.shape[1] < 2:
         raise SettingError(field, given.shape, _ALLOWED, _fix_of_shape(given.shape))
     n, p = given.shape
     require(_BYTES * n * p, f"a copy of {n} × {p} features", "give fewer, or in parts")
-    x: Array = given.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        x: Array = given.astype(np.float64, copy=False)
     if not (x.min() >= -LARGEST and x.max() <= LARGEST):
         _refuse(role, x, origin)
     return x
@@ -70,8 +80,8 @@ def _fix_of_kind(kind: str) -> str:
     return {
         "c": "Complex numbers have no sign: give the real part, or both parts as columns.",
         "b": "Make 0 and 1 of booleans: features.astype(float).",
-        "O": "Python objects are no numbers: give features.astype(float), if that works.",
-    }.get(kind, "Make numbers of them: features.astype(float), if that works.")
+        "O": "If all these objects are numbers, give features.astype(float).",
+    }.get(kind, "Make numbers of them; of digits, features.astype(float) does.")
 
 
 def _fix_of_shape(shape: tuple[int, ...]) -> str:
@@ -79,7 +89,8 @@ def _fix_of_shape(shape: tuple[int, ...]) -> str:
         return "One row per example: features.reshape(len(features), -1)."
     if len(shape) < 2:
         return "One row per example, one column per feature."
-    return "There are too few rows." if shape[1] >= 2 else "There are too few columns."
+    few, what = (shape[0], "examples") if shape[1] >= 2 else (shape[1], "features")
+    return f"Of {what} there {'is' if few == 1 else 'are'} {few}: add some."
 
 
 def _refuse(role: str, x: Array, origin: Origin) -> None:
@@ -112,5 +123,5 @@ def refuse_constant(features: Array, origin: Origin) -> None:
             origin.called("features"),
             features[0, :3].tolist(),
             "different from example to example",
-            "All features are constant over the training examples: nothing can be learned.",
+            "All features are constant over the training examples: see how they were computed.",
         )

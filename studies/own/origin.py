@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Origin"]
+__all__ = ["Origin", "ignoring"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Origin:
     >>> file.called("labels"), file.called("features", 1), file.row(1, 0)
     ("a.csv, column 'y'", "a.csv, column 'z'", 'Line 3')
     >>> Origin().called("features", 1), Origin().row(1, 0)
-    ('features', 'Row 1, column 0, counted from 0')
+    ('features', 'Row 1, column 0 (counted from 0)')
     """
 
     source: str = "arrays"
@@ -49,7 +50,9 @@ class Origin:
         "a.npz, key 'y'"
         """
         name = self.names.get(role) if column is None or not self.columns else self.columns[column]
-        return role if name is None else f"{self.source}, {self.unit} {name!r}"
+        if name is not None:
+            return f"{self.source}, {self.unit} {name!r}"
+        return f"{self.source}, {role}" if self.unit else role
 
     def row(self, row: int, column: int | None = None) -> str:
         """What an error calls a row, with the column unless that has a name.
@@ -57,12 +60,12 @@ class Origin:
         Examples
         --------
         >>> Origin().row(4)
-        'Row 4, counted from 0'
+        'Row 4 (counted from 0)'
         """
         if self.lines:
             return f"Line {self.lines[row]}"
         number = "" if column is None or self.columns else f", column {column}"
-        return f"Row {row}{number}, counted from 0"
+        return f"Row {row}{number} (counted from 0)"
 
     def place(self, role: str, row: int, count: int) -> tuple[str, str]:
         """What an error calls a role and a row that is the test set's from ``count`` on.
@@ -70,20 +73,31 @@ class Origin:
         Examples
         --------
         >>> Origin().place("labels", 5, 4)
-        ('test_labels', 'Row 1, counted from 0')
+        ('test_labels', 'Row 1 (counted from 0)')
         """
         if row < count:
             return self.called(role), self.row(row)
         return self.called(f"test_{role}"), self.row(row - count)
 
     def without(self, role: str) -> str:
-        """How to leave a role out, at the start of a sentence.
+        """How to leave a role out, within a sentence.
 
         Examples
         --------
         >>> Origin().without("groups"), Origin("a.csv", "column", {"groups": "g"}).without("groups")
-        ('Leave groups out', "Ignore the column 'g' (--ignore g)")
+        ('leave groups out', "ignore the column 'g' (--ignore g)")
         """
         if role not in self.names:
-            return f"Leave {role} out"
-        return f"Ignore the {self.unit} {self.names[role]!r} (--ignore {self.names[role]})"
+            return f"leave {role} out"
+        return f"ignore the {self.unit} {self.names[role]!r} {ignoring(self.names[role])}"
+
+
+def ignoring(name: str) -> str:
+    """What to write to leave a name of a file out.
+
+    Examples
+    --------
+    >>> ignoring("bird id")
+    "(--ignore 'bird id')"
+    """
+    return f"(--ignore {shlex.quote(name)})"

@@ -10,7 +10,10 @@ from ...theory import MAJORITY, MINORITY, SettingError
 from .column import MISSING, Codes, Column, canonical
 from .origin import Origin
 
-__all__ = ["Rows", "Sorting", "by_attribute", "by_group", "two_classes"]
+__all__ = ["NAMES", "Rows", "Sorting", "by_attribute", "by_group", "two_classes"]
+
+NAMES = ("majority", "minority")
+"""Of the parts, where groups are given as such."""
 
 
 class Rows(NamedTuple):
@@ -46,6 +49,11 @@ class Sorting(NamedTuple):
     groups, parts : integer array
     names : tuple of str
         Of the parts.
+
+    Examples
+    --------
+    >>> Sorting(np.array([1, 0]), np.array([0, 1]), NAMES).names[1]
+    'minority'
     """
 
     groups: Codes
@@ -97,7 +105,7 @@ def two_classes(labels: Column, positive: Any, rows: Rows, origin: Origin) -> tu
             field,
             [labels.names[code] for code in present],
             "of both classes among the training examples",
-            f"There, {labels.names[1 - present[0]]!r} does not occur.",
+            f"Of {labels.names[1 - present[0]]!r} there is none: choose them otherwise.",
         )
     return labels, plus
 
@@ -144,7 +152,7 @@ def by_attribute(
         shown = list(attributes.names[:5]) + (["…"] if len(attributes.names) > 5 else [])
         fix = "Merge values into two, such as 'one' and 'the rest'."
         if len(attributes.names) < 2:
-            fix = origin.without("attributes") + ": what never changes is no spurious feature."
+            fix = f"What never changes is not spurious: {origin.without('attributes')}."
         raise SettingError(origin.called("attributes"), shown, "two different values", fix)
     agree = labels.codes == attributes.codes
     straight = 2 * agree[base].sum() >= len(base)
@@ -166,13 +174,12 @@ def by_attribute(
         pair = f"label={labels.names[labels.codes[row]]}, "
         pair += f"attribute={attributes.names[attributes.codes[row]]}"
         field, where = origin.place("attributes", row, rows.count)
-        raise SettingError(
-            field, pair, "a pair that occurs in training", f"{where}, of the test set has another."
-        )
+        fix = f"{where}, to test on, has one that does not: leave it out, or divide otherwise."
+        raise SettingError(field, pair, "a pair that occurs in training", fix)
     return Sorting(groups, parts, names)
 
 
-def by_group(marks: Column, rows: Rows, origin: Origin) -> Sorting:
+def by_group(marks: Column, origin: Origin) -> Sorting:
     """Groups that are given as such.
 
     Raises
@@ -183,19 +190,17 @@ def by_group(marks: Column, rows: Rows, origin: Origin) -> Sorting:
     Examples
     --------
     >>> marks = Column(("0", "1"), np.array([1, 1, 0]))
-    >>> by_group(marks, Rows(np.arange(3), np.arange(0), 3), Origin()).groups.tolist()
+    >>> by_group(marks, Origin()).groups.tolist()
     [1, 1, 0]
     """
     meaning = {"1": MAJORITY, "majority": MAJORITY, "0": MINORITY, "minority": MINORITY}
     named = [meaning.get(name.lower()) for name in marks.names]
     if None in named:
         shown = list(marks.names[:5]) + (["…"] if len(marks.names) > 5 else [])
-        fix = "Write the words, or give the spurious attribute instead (attributes)."
+        fix = "A spurious attribute goes in as such: attributes=… (--attribute)."
         if len(named) > 2:
-            fix = "Give the spurious attribute instead (attributes): it makes finer groups."
-        raise SettingError(
-            origin.called("groups"), shown, "1 for the majority and 0 for the minority", fix
-        )
+            fix = "Finer groups come of the spurious attribute: attributes=… (--attribute)."
+        raise SettingError(origin.called("groups"), shown, "1 or majority, and 0 or minority", fix)
     groups = np.array([*named, MISSING])[marks.codes]
     parts = np.where(groups == MISSING, MISSING, 1 - groups)
-    return Sorting(groups, parts, ("majority", "minority"))
+    return Sorting(groups, parts, NAMES)

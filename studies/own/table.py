@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...theory import SettingError
-from .column import MISSING, Codes, Column, column, known, settled
-from .division import by_split, held_out
+from .column import MISSING, Codes, known, settled
+from .given import Given, divided, group_role, matrix_of_test, pooled, sorted_into_groups
 from .matrix import Array, matrix, refuse_constant
 from .origin import Origin
-from .parts import Rows, Sorting, by_attribute, by_group, two_classes
+from .parts import Sorting, two_classes
 
-__all__ = ["Given", "OwnFeatures", "Table", "assembled", "own_features"]
+__all__ = ["OwnFeatures", "Table", "assembled", "own_features"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,23 +72,6 @@ class OwnFeatures:
     class_names: tuple[str, str]
     part_names: tuple[str, ...]
     source: str
-
-
-class Given(NamedTuple):
-    """All that tables are made of, as it was given: see `own_features`."""
-
-    features: ArrayLike
-    labels: ArrayLike
-    attributes: ArrayLike | None = None
-    groups: ArrayLike | None = None
-    split: ArrayLike | None = None
-    positive: Any = None
-    holdout: float | None = None
-    seed: int = 0
-    test_features: ArrayLike | None = None
-    test_labels: ArrayLike | None = None
-    test_attributes: ArrayLike | None = None
-    test_groups: ArrayLike | None = None
 
 
 def own_features(
@@ -183,18 +166,20 @@ def assembled(given: Given, origin: Origin) -> OwnFeatures:
     >>> assembled(Given([[1.0, 2.0], [3.0, 4.0]], [0, 1]), Origin("a.csv")).source
     'a.csv'
     """
-    role = _refuse_conflicts(given, origin)
+    role = group_role(given, origin)
     x = matrix("features", given.features, origin)
-    tested = _test_features(given, x, origin)
+    tested = matrix_of_test(given, x, origin)
     sizes = (len(x), 0 if tested is None else len(tested))
-    labels = _pooled("labels", given, sizes, origin)
-    marks = _pooled(role, given, sizes, origin) if role else None
-    rows = _divided(given, labels, marks, sizes, origin)
+    labels = pooled("labels", given, sizes, origin)
+    marks = pooled(role, given, sizes, origin) if role else None
+    rows = divided(given, labels, marks, sizes, origin)
     if not known("labels", labels, rows.all, rows.count, origin):
-        raise SettingError(origin.called("labels"), "", "known", "All of them are missing.")
+        raise SettingError(
+            origin.called("labels"), "all missing", "known", "Fill them in, or give others."
+        )
     labels = settled("labels", labels, rows.all, rows.count, origin)
     labels, plus = two_classes(labels, given.positive, rows, origin)
-    sorting = _sorted(role, labels, marks, rows, origin) if marks else None
+    sorting = sorted_into_groups(role, labels, marks, rows, origin) if marks else None
     signs = np.where(labels.codes == plus, 1.0, -1.0)
     train = _table(x, rows.train, 0, signs, sorting)
     refuse_constant(train.features, origin)
@@ -205,103 +190,6 @@ def assembled(given: Given, origin: Origin) -> OwnFeatures:
         test = _table(x, rows.test, 0, signs, sorting)
     names = (labels.names[1 - plus], labels.names[plus])
     return OwnFeatures(train, test, names, sorting.names if sorting else (), origin.source)
-
-
-def _refuse_conflicts(given: Given, origin: Origin) -> str:
-    """The role that says what the groups are, "" without one."""
-    roles = {
-        role
-        for role in ("attributes", "groups")
-        if getattr(given, role) is not None or getattr(given, f"test_{role}") is not None
-    }
-    if len(roles) == 2:
-        raise SettingError(
-            origin.called("groups"),
-            "given with attributes",
-            "given without them",
-            f"{origin.without('groups')}, or {origin.without('attributes').lower()}.",
-        )
-    if given.test_features is None:
-        for role in ("test_labels", "test_attributes", "test_groups"):
-            if getattr(given, role) is not None:
-                raise SettingError(
-                    origin.called(role), "given", "given with test_features", "Give both."
-                )
-    elif given.test_labels is None:
-        raise SettingError("test_labels", None, "given with test_features", "Give both.")
-    ways = [
-        name for name in ("split", "holdout", "test_features") if getattr(given, name) is not None
-    ]
-    if len(ways) > 1:
-        raise SettingError(
-            origin.called(ways[0]),
-            f"given with {ways[1]}",
-            "the one way to say what to test on",
-            f"{origin.without(ways[0])}, or leave {ways[1]} out.",
-        )
-    return roles.pop() if roles else ""
-
-
-def _test_features(given: Given, x: Array, origin: Origin) -> Array | None:
-    if given.test_features is None:
-        return None
-    tested = matrix("test_features", given.test_features, origin, least=1)
-    if tested.shape[1] != x.shape[1]:
-        raise SettingError(
-            origin.called("test_features"),
-            tested.shape,
-            f"of {x.shape[1]} columns, as features are",
-            "Give the same features of both.",
-        )
-    return tested
-
-
-def _pooled(role: str, given: Given, sizes: tuple[int, int], origin: Origin) -> Column:
-    """A column of all rows, those of the test set last; missing where it was not given."""
-    found: Column | None = None
-    for name, size in ((role, sizes[0]), (f"test_{role}", sizes[1])):
-        values = getattr(given, name)
-        found = column(name, [None] * size if values is None else values, size, origin, found)
-    assert found is not None
-    return found
-
-
-def _divided(
-    given: Given, labels: Column, marks: Column | None, sizes: tuple[int, int], origin: Origin
-) -> Rows:
-    count, extra = sizes
-    train, test = np.arange(count), np.arange(count, count + extra)
-    if given.split is not None:
-        train, test = by_split(column("split", given.split, count, origin), origin)
-    elif given.holdout is not None:
-        strata = labels.codes
-        if marks is not None:
-            strata = strata * (len(marks.names) + 1) + marks.codes
-        train, test = held_out(given.holdout, strata, given.seed)
-    return Rows(train, test, count)
-
-
-def _sorted(role: str, labels: Column, marks: Column, rows: Rows, origin: Origin) -> Sorting | None:
-    trained = known(role, marks, rows.train, rows.count, origin)
-    tested = known(role, marks, rows.test, rows.count, origin)
-    if not trained and not tested:
-        fix = f"{origin.without(role)} if there are none."
-        raise SettingError(origin.called(role), "", "known for train or test", fix)
-    marks = settled(role, marks, rows.all, rows.count, origin)
-    if role == "groups":
-        sorting = by_group(marks, rows, origin)
-    else:
-        base = rows.train if trained else rows.test
-        sorting = by_attribute(labels, marks, base, rows, origin)
-    present = np.unique(sorting.groups[rows.train])
-    if trained and len(present) < 2:
-        raise SettingError(
-            origin.called(role),
-            ["minority", "majority"][present[0]],
-            "of both groups among the training examples",
-            f"{origin.without(role)} for ERM and MAT alone.",
-        )
-    return sorting
 
 
 def _table(x: Array, rows: Codes, first: int, signs: Array, sorting: Sorting | None) -> Table:
