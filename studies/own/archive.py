@@ -13,7 +13,7 @@ import numpy as np
 from ...theory import SettingError
 from ...theory.memory import require
 from .given import Given
-from .origin import Origin, ignoring
+from .origin import Origin, ignoring, said
 from .roles import Wanted, assigned, refuse_duplicates
 
 __all__ = ["read_npz"]
@@ -104,7 +104,6 @@ def _member(source: str, archive: Any, name: str) -> Any:
 
 
 def _damaged(source: str, error: BaseException) -> SettingError:
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
     return SettingError(
-        source, "damaged", "an archive by np.savez", f"NumPy says: {said}. Write it again."
+        source, "damaged", "an archive by np.savez", f"{said(error)} Write it again."
     )

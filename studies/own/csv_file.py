@@ -14,7 +14,7 @@ import numpy as np
 from ...theory import SettingError
 from ...theory.memory import require
 from .given import Given
-from .origin import Origin, ignoring
+from .origin import Origin, ignoring, said
 from .roles import Wanted, assigned, features_among, refuse_duplicates
 
 __all__ = ["read_csv"]
@@ -67,7 +67,7 @@ def _rows(source: str, reader: Any) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            fix = f"The reader says: {error}. A quoted cell may not be closed."
+            fix = f"{said(error)} A quoted cell may not be closed."
             where = f"{source}, line {reader.line_num}"
             raise SettingError(where, "unreadable", "comma-separated cells", fix) from None
         if row:
@@ -96,7 +96,7 @@ def _read(path: Path, rows: Iterator[Row], wanted: Wanted) -> tuple[Given, Origi
     places = [names.index(name) for name in features]
     take, others = itemgetter(*places), {role: names.index(roles[role]) for role in roles}
     numbers, lines = array("d"), array("q")
-    columns: dict[str, list[str]] = {role: [] for role in roles}
+    columns: dict[str, Any] = {role: [] for role in roles}
     for line, row in rows:
         if len(row) != len(names):
             fix = "A comma within a cell needs quotes around the cell."

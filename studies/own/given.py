@@ -133,7 +133,7 @@ def divided(
     --------
     >>> labels = Column(("b", "a"), np.array([0, 1, 1]))
     >>> divided(Given([[1.0, 2.0], [3.0, 4.0]], ["b", "a"]), labels, None, (2, 1), Origin())
-    Rows(train=array([0, 1]), test=array([2]), count=2)
+    Rows(train=array([0, 1]), test=array([2]), size=2)
     """
     count, extra = sizes
     train, test = np.arange(count), np.arange(count, count + extra)
@@ -164,12 +164,12 @@ def sorted_into_groups(
     >>> sorted_into_groups("groups", labels, marks, rows, Origin()).groups.tolist()
     [1, 0]
     """
-    trained = known(role, marks, rows.train, rows.count, origin)
-    tested = known(role, marks, rows.test, rows.count, origin)
+    trained = known(role, marks, rows.train, rows.size, origin)
+    tested = known(role, marks, rows.test, rows.size, origin)
     if not trained and not tested:
         fix = f"If there are none, {origin.without(role)}."
         raise SettingError(origin.called(role), "all missing", "known in training or test", fix)
-    marks = settled(role, marks, rows.all, rows.count, origin)
+    marks = settled(role, marks, rows.all, rows.size, origin)
     if role == "groups":
         sorting = by_group(marks, origin)
     else:

@@ -19,8 +19,8 @@ LARGEST = 1e150
 """Beyond it squares overflow."""
 
 _ALLOWED = "numbers of shape (n, p), n ≥ 2 examples of p ≥ 2 features"
-# The numbers as double precision, those of the tables, and room for a column's check.
-_BYTES = 17.0
+# The numbers of the tables, and room for a check; and, of another type, in double precision first.
+_BYTES, _CONVERTED = 9.0, 17.0
 
 
 def matrix(role: str, features: ArrayLike, origin: Origin, least: int = 2) -> Array:
@@ -68,7 +68,8 @@ def matrix(role: str, features: ArrayLike, origin: Origin, least: int = 2) -> Ar
     if given.ndim != 2 or given.shape[0] < least or given.shape[1] < 2:
         raise SettingError(field, given.shape, _ALLOWED, _fix_of_shape(given.shape))
     n, p = given.shape
-    require(_BYTES * n * p, f"a copy of {n} × {p} features", "give fewer, or in parts")
+    size = _BYTES if given.dtype == np.float64 else _CONVERTED
+    require(size * n * p, f"a copy of {n} × {p} features", "give fewer, or in parts")
     with np.errstate(over="ignore"):
         x: Array = given.astype(np.float64, copy=False)
     if not (x.min() >= -LARGEST and x.max() <= LARGEST):

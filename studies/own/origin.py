@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Origin", "ignoring"]
+__all__ = ["Origin", "ignoring", "said"]
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,15 @@ def ignoring(name: str) -> str:
     "(--ignore 'bird id')"
     """
     return f"(--ignore {shlex.quote(name)})"
+
+
+def said(error: BaseException) -> str:
+    r"""What another library says of a file, as one sentence.
+
+    Examples
+    --------
+    >>> said(ValueError("bad magic\nand more"))
+    'The reader says: bad magic.'
+    """
+    lines = str(error).splitlines() or [type(error).__name__]
+    return f"The reader says: {lines[0].rstrip('.')}."

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...theory import SettingError
+from ...theory import PitfallsError, SettingError
 from ...theory.memory import require
 from .given import Given
 from .matrix import Array
-from .origin import Origin, ignoring
+from .origin import Origin, ignoring, said
 from .roles import Wanted, assigned, features_among, refuse_duplicates
 
 __all__ = ["read_parquet"]
@@ -52,15 +52,17 @@ def read_parquet(path: Path, wanted: Wanted) -> tuple[Given, Origin]:
             rows = file.metadata.num_rows
             require(16.0 * rows * len(features), f"reading {source}", "give fewer examples")
             table = file.read(columns=[*features, *roles.values()])
-    except SettingError:
+        columns: dict[str, Any] = {
+            role: table.column(name).to_pylist() for role, name in roles.items()
+        }
+        x: Array = np.empty((rows, len(features)))
+        for place, name in enumerate(features):
+            x[:, place] = _numbers(source, name, table.column(name))
+    except PitfallsError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        fix = f"PyArrow says: {str(error).splitlines()[0]} Write it again."
+        fix = f"{said(error)} Write it again."
         raise SettingError(source, "damaged", "a Parquet file", fix) from None
-    x: Array = np.empty((rows, len(features)))
-    for place, name in enumerate(features):
-        x[:, place] = _numbers(source, name, table.column(name))
-    columns = {role: table.column(name).to_pylist() for role, name in roles.items()}
     return Given(features=x, **columns), Origin(source, "column", roles, features)
 
 

@@ -17,7 +17,7 @@ NAMES = ("majority", "minority")
 
 
 class Rows(NamedTuple):
-    """Rows to train and to test on, numbered through; from ``count`` on they are a test set's.
+    """Rows to train and to test on, numbered through; from ``size`` on they are a test set's.
 
     Examples
     --------
@@ -27,7 +27,7 @@ class Rows(NamedTuple):
 
     train: Codes
     test: Codes
-    count: int
+    size: int
 
     @property
     def all(self) -> Codes:
@@ -173,7 +173,7 @@ def by_attribute(
         row = int(alone[0])
         pair = f"label={labels.names[labels.codes[row]]}, "
         pair += f"attribute={attributes.names[attributes.codes[row]]}"
-        field, where = origin.place("attributes", row, rows.count)
+        field, where = origin.place("attributes", row, rows.size)
         fix = f"{where}, to test on, has one that does not: leave it out, or divide otherwise."
         raise SettingError(field, pair, "a pair that occurs in training", fix)
     return Sorting(groups, parts, names)

@@ -79,10 +79,9 @@ def assigned(source: str, unit: str, names: Sequence[str], wanted: Wanted) -> di
     """
     for name in wanted.ignore:
         _refuse_unknown("ignore", name, source, unit, names)
+    asked = {role: name for role, name in wanted.names.items() if name is not None}
     roles: dict[str, str] = {}
-    for role, name in wanted.names.items():
-        if name is None:
-            continue
+    for role, name in asked.items():
         argument = _ARGUMENTS[role]
         _refuse_unknown(argument, name, source, unit, names)
         if name in wanted.ignore or name in roles.values():
@@ -91,9 +90,9 @@ def assigned(source: str, unit: str, names: Sequence[str], wanted: Wanted) -> di
                 fix = f"It is the {_ARGUMENTS[_role_of(name, roles)]} already: name another {unit}."
             raise SettingError(argument, name, f"a {unit} of its own", fix)
         roles[role] = name
+    taken = {*wanted.ignore, *roles.values()}
     for role, usual in DEFAULTS.items():
-        free = (each for each in usual if each in names and each not in wanted.ignore)
-        found = next((each for each in free if each not in roles.values()), None)
+        found = next((each for each in usual if each in names and each not in taken), None)
         if role not in roles and found is not None:
             roles[role] = found
     if "labels" not in roles:

@@ -173,11 +173,11 @@ def assembled(given: Given, origin: Origin) -> OwnFeatures:
     labels = pooled("labels", given, sizes, origin)
     marks = pooled(role, given, sizes, origin) if role else None
     rows = divided(given, labels, marks, sizes, origin)
-    if not known("labels", labels, rows.all, rows.count, origin):
+    if not known("labels", labels, rows.all, rows.size, origin):
         raise SettingError(
             origin.called("labels"), "all missing", "known", "Fill them in, or give others."
         )
-    labels = settled("labels", labels, rows.all, rows.count, origin)
+    labels = settled("labels", labels, rows.all, rows.size, origin)
     labels, plus = two_classes(labels, given.positive, rows, origin)
     sorting = sorted_into_groups(role, labels, marks, rows, origin) if marks else None
     signs = np.where(labels.codes == plus, 1.0, -1.0)
@@ -185,7 +185,7 @@ def assembled(given: Given, origin: Origin) -> OwnFeatures:
     refuse_constant(train.features, origin)
     test = None
     if tested is not None:
-        test = _table(tested, rows.test, rows.count, signs, sorting)
+        test = _table(tested, rows.test, rows.size, signs, sorting)
     elif len(rows.test):
         test = _table(x, rows.test, 0, signs, sorting)
     names = (labels.names[1 - plus], labels.names[plus])
