@@ -57,7 +57,7 @@ class _Group(NamedTuple):
 
     Attributes
     ----------
-    count : int
+    size : int
     square : float
         ‖u‖².
     trace : float
@@ -66,7 +66,7 @@ class _Group(NamedTuple):
         uᵀΣu, uᵀΣv and vᵀΣv, the majority's mean first.
     """
 
-    count: int
+    size: int
     square: float
     trace: float
     covariance: Array
@@ -164,7 +164,7 @@ def _fit(n: int, share: float, blocks: _Blocks) -> Fit:
     trace = share * groups[0].trace + (1 - share) * groups[1].trace
     inverse = np.linalg.inv(metric)
     memory = max(trace - float((inverse * covariance).sum()), 0.0)
-    pairs = [float(each.count) ** 2 for each in groups]
+    pairs = [float(each.size) ** 2 for each in groups]
     squares = [_memory_square(blocks, g, inverse) for g in (0, 1)]
     dimension = max(1, round(memory**2 / float(np.average(squares, weights=pairs))))
     return Fit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeAlias, overload
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +45,7 @@ def gradient_flow(
     *,
     tolerance: float = 1e-10,
     threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Trajectory: ...
 @overload
 def gradient_flow(
@@ -55,6 +56,7 @@ def gradient_flow(
     *,
     tolerance: float = 1e-10,
     threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Trajectory]: ...
 def gradient_flow(
     sample: Sample,
@@ -64,6 +66,7 @@ def gradient_flow(
     *,
     tolerance: float = 1e-10,
     threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Trajectory | list[Trajectory]:
     """Gradient flow ẇ = −∇ℓ(w), in dual form and log time (P1).
 
@@ -83,6 +86,9 @@ def gradient_flow(
         Relative error per step of the integrator, in [1e-12, 1e-2].
     threads : int, optional
         All cores by default, and one inside `replicate`. The bytes are the same.
+
+    progress : callable, optional
+        Called with the share of the way that is done, in log time.
 
     Returns
     -------
@@ -119,13 +125,29 @@ def gradient_flow(
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
     with modest_blas(float(sample.n) ** 3):
         if _separable(sample, objectives):
-            runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads)
+            watch = _Watch(progress, 0.0, 1.0)
+            runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads, watch)
         else:
+            part = 1 / len(objectives)
             runs = [
-                _weight_flow(sample, o, x, grid, start, tolerance)
-                for o, x in zip(objectives, numbers, strict=True)
+                _weight_flow(sample, o, x, grid, start, tolerance, _Watch(progress, k * part, part))
+                for k, (o, x) in enumerate(zip(objectives, numbers, strict=True))
             ]
     return runs[0] if isinstance(objective, Objective) else runs
+
+
+class _Watch(NamedTuple):
+    """Tells how much of a part of the way is done."""
+
+    progress: Callable[[float], None] | None
+    done: float
+    part: float
+
+    def __call__(self, log_time: float, first: float, last: float) -> None:
+        if self.progress is not None:
+            way = np.log1p(last / first)
+            share = (log_time - np.log(first)) / way if way > 0 else 1.0
+            self.progress(self.done + self.part * min(max(share, 0.0), 1.0))
 
 
 def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
@@ -168,6 +190,7 @@ def _dual_flow(
     start: Start,
     tolerance: float,
     threads: int | None,
+    watch: _Watch,
 ) -> list[Trajectory]:
     weight, shift, scale = (np.stack(x) for x in zip(*numbers, strict=True))
     shape = weight.shape
@@ -180,6 +203,7 @@ def _dual_flow(
             products += 1
             if products > _MOST_PRODUCTS:
                 raise _TooStiffError
+            watch(log_time, first, grid[-1])
             return speeds(np.exp(log_time), state.reshape(shape)).ravel()
 
         first = _first_time(scale * sample.gram.product(rate.T).T)
@@ -281,6 +305,7 @@ def _weight_flow(
     grid: Array,
     start: Start,
     tolerance: float,
+    watch: _Watch,
 ) -> Trajectory:
     """The flow of the weights in the coordinates of [U, L], L Lᵀ = E Eᵀ, by an implicit method."""
     weight, shift, scale = numbers
@@ -301,6 +326,7 @@ def _weight_flow(
         return value, value * scale * expit(-argument)
 
     def speed(log_time: float, weights: Array) -> Array:
+        watch(log_time, first, grid[-1])
         return np.asarray(np.exp(log_time) * (push(weights)[0] @ examples))
 
     def jacobian(log_time: float, weights: Array) -> Array:

@@ -67,6 +67,10 @@ class Frame(ABC):
     def coordinates(self, x: Array) -> tuple[float, float, float]:
         """(w_y, w_a, ‖w_ε‖)."""
 
+    def weights(self, x: Array) -> Array | None:
+        """All weights, the plane's first; None where they are not what x stands for."""
+        return None
+
     def adapted(self, curvature: Array, x: Array) -> tuple[Frame, Array]:
         """Better coordinates for this curvature, and x in them."""
         raise PitfallsError("Newton's matrix could not be factorised.")
@@ -117,11 +121,13 @@ class _Dual(Frame):
 class _Weights(Frame):
     """Weights, in an orthonormal basis of features of which the first two are the plane's.
 
-    ``poor`` is the pivot of Newton's matrix below which another basis is called for.
+    ``present`` tells which features are anything but zero; ``poor`` is the pivot of Newton's matrix
+    below which another basis is called for.
     """
 
     rows: Array
     lengths: Array
+    present: NDArray[np.bool_]
     basis: Array | None = None
     poor: float = _WELL_POSED
 
@@ -174,6 +180,11 @@ class _Weights(Frame):
         except LinAlgError:
             pivot = 0.0
         return replace(frame, poor=min(_WELL_POSED, 1e-2 * pivot)), x @ turn
+
+    def weights(self, x: Array) -> Array:
+        found = np.zeros(len(self.present))
+        found[self.present] = x if self.basis is None else self.basis @ x
+        return found
 
     def coordinates(self, x: Array) -> tuple[float, float, float]:
         weights = x if self.basis is None else self.basis @ x
@@ -252,12 +263,13 @@ def frame_of(sample: Sample) -> Frame:
 def _weights(plane: Array, memory: Array) -> _Weights:
     n, k = memory.shape
     require(24.0 * n * k + 32.0 * min(n, k) ** 2, f"the ridge path of {n} examples", "lower n or d")
-    rows = np.hstack((plane, memory[:, memory.any(axis=0)]))
+    present = np.concatenate((np.ones(2, dtype=bool), memory.any(axis=0)))
+    rows = np.hstack((plane, memory[:, present[2:]]))
     lengths = np.linalg.norm(rows, axis=1)
     if rows.shape[0] >= rows.shape[1]:
-        return _Weights(rows, lengths)
+        return _Weights(rows, lengths, present)
     basis, triangle = qr(rows.T, mode="economic")
-    return _Weights(_without_noise(triangle.T, lengths[:, None]), lengths, basis)
+    return _Weights(_without_noise(triangle.T, lengths[:, None]), lengths, present, basis)
 
 
 def _without_noise(rows: Array, lengths: Array | float) -> Array:

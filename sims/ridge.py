@@ -15,6 +15,7 @@ from ..theory import Objective, PitfallsError, Trajectory
 from ..theory.arguments import checked_strengths
 from ..theory.memory import require
 from .frames import Frame, Solve, frame_of
+from .gram import Features
 from .max_margin import CERTIFIED
 from .record import as_list, trajectory
 from .sample import Sample
@@ -146,6 +147,7 @@ def _path(
     strengths, index = np.unique(grid, return_inverse=True)
     margins, dual = np.empty((2, len(strengths), sample.n))
     coordinates = np.empty((len(strengths), 3))
+    weights: list[Array | None] = [None] * len(strengths)
     last: _Minimiser | None = None
     for k in reversed(range(len(strengths))):
         strength = float(strengths[k])
@@ -155,6 +157,7 @@ def _path(
         margins[k] = last.frame.margins(last.x)
         dual[k] = loss.dual(margins[k], strength)[0]
         coordinates[k] = last.frame.coordinates(last.x)
+        weights[k] = last.frame.weights(last.x) if isinstance(sample.source, Features) else None
         _certify(last, loss, dual[k], strength)
     run = trajectory(
         sample,
@@ -166,7 +169,10 @@ def _path(
         margins[index],
         dual[index],
     )
-    return replace(run, strengths=grid)
+    known = [each for each in (weights[i] for i in index) if each is not None]
+    return replace(
+        run, strengths=grid, weights=np.stack(known) if len(known) == len(grid) else None
+    )
 
 
 def _time(ratio: float) -> float:

@@ -284,9 +284,7 @@ class Sample:
         kept = [rng.choice(each, few, replace=False) for each in members]
         return self.subset(np.sort(np.concatenate(kept)))
 
-    def weights(
-        self, solution: Solution | Trajectory, initial: ArrayLike | None = None
-    ) -> Array:
+    def weights(self, solution: Solution | Trajectory, initial: ArrayLike | None = None) -> Array:
         """The weights of a solution or of a trajectory on this sample; explicit samples only.
 
         w = w(0) + Σ α_i y_i x_i. Where dual weights are unknown, as on data that cannot be
