@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from ...theory import (
     Trajectory,
 )
 from ...theory.arguments import LATEST, checked_count
+from .as_json import as_json
 from .counting import Counted, counted
 from .methods import METHODS, objective
 from .prediction import Prediction, predicted
@@ -94,6 +95,18 @@ class OwnTraining:
     seed: int
     runs: list[OwnRun]
     left_out: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """What was fitted, counted and predicted, as a JSON object, schema 1.
+
+        Examples
+        --------
+        >>> from pitfalls.studies.own import own_features
+        >>> own = own_features([[1.0, 2.0], [-1.0, 0.0]], [1, 0])
+        >>> list(train_own(own, ["erm"], points=2).as_json())
+        ['schema', 'seed', 'source', 'examples', 'parts', 'fit', 'runs', 'left_out']
+        """
+        return as_json(self)
 
     def weights(self, run: OwnRun, index: int = -1) -> Array:
         """A run's weights (p,) in the columns that were given, for features less `Prepared.mean`.
