@@ -21,6 +21,7 @@ Array: TypeAlias = NDArray[np.float64]
 _FEWEST = 4
 # Of either group: that many leave an error of a tenth of a percent in tr Σ².
 _MOST = 4000
+_ROUNDING = 1e-12
 # The core and the spurious direction, of the groups' means.
 _HALVES = np.array([[0.5, 0.5], [0.5, -0.5]])
 
@@ -163,23 +164,24 @@ def _fit(n: int, share: float, blocks: _Blocks) -> Fit:
     on_core, on_spurious = (max(float(half @ covariance @ half), 0.0) for half in _HALVES)
     trace = share * groups[0].trace + (1 - share) * groups[1].trace
     inverse = np.linalg.inv(metric)
-    memory = max(trace - float((inverse * covariance).sum()), 0.0)
-    pairs = [float(each.size) ** 2 for each in groups]
-    squares = [_memory_square(blocks, g, inverse) for g in (0, 1)]
-    dimension = max(1, round(memory**2 / float(np.average(squares, weights=pairs))))
+    memory, dimension = trace - float((inverse * covariance).sum()), 0
+    if memory > _ROUNDING * (core + spurious):
+        pairs = [float(each.size) ** 2 for each in groups]
+        squares = [_memory_square(blocks, g, inverse) for g in (0, 1)]
+        dimension = max(1, round(memory**2 / float(np.average(squares, weights=pairs))))
     return Fit(
         Setting(
             n=n,
-            d=dimension if memory > 0 else 0,
+            d=dimension,
             rho=share,
             gamma=math.sqrt(spurious / core),
-            sigma=math.sqrt(memory / core / dimension),
+            sigma=math.sqrt(memory / core / dimension) if dimension else 0.0,
             core_noise=math.sqrt(on_core) / core,
             spurious_noise=math.sqrt(on_spurious) / spurious,
         ),
         length=math.sqrt(core),
         tilt=float(_HALVES[0] @ metric @ _HALVES[1]) / math.sqrt(core * spurious),
-        spread=(groups[0].trace / trace, groups[1].trace / trace),
+        spread=(groups[0].trace / trace, groups[1].trace / trace) if dimension else (1.0, 1.0),
     )
 
 

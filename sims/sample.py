@@ -382,13 +382,11 @@ class Sample:
         0.0
         """
         weights = self.weights(solution, initial)
-        test = Sample.from_arrays(features, labels, groups, self.plane_columns)
-        if test.features.shape[1] != weights.shape[-1]:
-            raise SettingError(
-                "features",
-                test.features.shape,
-                f"with the {weights.shape[-1]} columns that the sample was trained on",
-            )
+        p = weights.shape[-1]
+        rows = _array("features", features, f"numbers of shape (m, {p})", 2)
+        if rows.shape[1] != p:
+            raise SettingError("features", rows.shape, f"of the sample's {p} columns")
+        test = Sample.from_arrays(rows, labels, groups, self.plane_columns)
         right = weights @ (test.features * test.labels[:, None]).T > 0
         return GroupAccuracy.counted(right, test.groups)
 
