@@ -18,6 +18,7 @@ NAMES = (
     "influence",
     "sweep",
     "pipeline",
+    "three_memorizations",
     "mean_field",
     "scaling",
 )

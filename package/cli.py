@@ -247,10 +247,11 @@ def _parser() -> argparse.ArgumentParser:
         "answers. Peers that are not installed are left out: pip install 'pitfalls[bench]'.",
         epilog="descent: Figure 1's run. flow: a trajectory to t = 1e12. dimension: a replicate as "
         "d grows to 1e9. margin: max margin. influence: training again without each example. "
-        "sweep: replicates a second. pipeline: all of Figure 1. mean_field: training without data. "
-        "scaling: exponents in n. All of them take about 20 minutes, and need an idle machine.",
+        "sweep: replicates a second. pipeline: all of Figure 1. three_memorizations: Figure 3's "
+        "networks. mean_field: training without data. scaling: exponents in n. All of them take "
+        "about 25 minutes, and need an idle machine.",
     )
-    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all nine)")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all ten)")
     bench.add_argument(
         "--rounds", type=_count, default=5, metavar="N", help="times each is run (default 5)"
     )

@@ -19,9 +19,11 @@ from pitfalls.benchmarks import (
     pipeline,
     scaling,
     sweep,
+    three_memorizations,
 )
 from pitfalls.benchmarks.harness import Program, alternate
 from pitfalls.cli import main
+from pitfalls.figures import three_memorizations as figure_3
 from pitfalls.theory import Setting, SettingError
 
 SMALL = Setting(40, 60, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
@@ -54,6 +56,9 @@ def small(monkeypatch):
     monkeypatch.setattr(sweep, "N", 20)
     monkeypatch.setattr(sweep, "D", 100)
     monkeypatch.setattr(sweep, "STEPS", 20)
+    monkeypatch.setattr(three_memorizations, "HIDDEN", 8)
+    monkeypatch.setattr(three_memorizations, "MOST", 30)
+    monkeypatch.setattr(three_memorizations, "COMPARED", 20)
     monkeypatch.setattr(scaling, "SIZES", (20, 40, 80))
     monkeypatch.setattr(scaling, "LEAST_FITTED", 20)
     monkeypatch.setattr(harness, "_CEILING", (1000, 10))
@@ -119,6 +124,41 @@ def test_memory_is_flat_in_d(small):
     held = [float(row.note.split()[0]) for row in report.rows if row.program.startswith("pit")]
     assert len(held) == 3
     assert max(held) <= 1.5 * min(held)
+
+
+def test_the_networks_are_the_figures():
+    shown = figure_3.compute(figure_3.default_setting(), latest=0.03, replicates=2).panels[:3]
+    timed = three_memorizations._ours(30)
+    assert [network.steps for network in timed] == [panel.steps for panel in shown] == [30] * 3
+    assert [network.losses[-1] for network in timed] == [panel.loss for panel in shown]
+
+
+def test_pytorch_trains_the_same_networks_as_long(small, monkeypatch):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    monkeypatch.setattr(peers, "available", lambda module: True)
+    threads = torch.get_num_threads()
+    (report,) = benchmarks.run(["three_memorizations"], rounds=1, progress=silent)
+    assert torch.get_num_threads() == threads
+    ours, *theirs = report.rows
+    assert ours.difference is None
+    assert len(theirs) == 4
+    for row in theirs:
+        single = "float32" in row.program
+        assert (1e-12 if single else 0) <= row.difference < (1e-5 if single else 1e-12)
+        assert report.facts[f"{row.program}: ratio"] == row.ratio
+    assert {row.note.split(",")[0] for row in report.rows} == {"30 + 30 + 30 steps"}
+    assert len(report.lines) == 5
+
+
+def test_pytorch_stops_at_the_tolerance_as_ours_does(small, monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    monkeypatch.setattr(three_memorizations, "TOLERANCE", 0.03)
+    ours = three_memorizations._ours(500)
+    theirs = three_memorizations._torch(np.float64, False, 500)
+    for one, other in zip(ours, theirs, strict=True):
+        assert 0 < one.steps == other.steps < 500
+        np.testing.assert_allclose(other.losses, one.losses, rtol=1e-9)
+        assert other.losses[-1] <= 0.03 < other.losses[-2]
 
 
 @pytest.mark.slow
