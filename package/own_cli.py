@@ -82,7 +82,7 @@ def write_weights(path: Path, training: OwnTraining) -> None:
 
     from .studies import write_atomically
 
-    arrays = {run.method: training.weights(run) for run in training.runs}
+    arrays: dict[str, Any] = {run.method: training.weights(run) for run in training.runs}
     content = io.BytesIO()
     np.savez(content, mean=training.prepared.mean, **arrays)
     write_atomically(path, content.getvalue())

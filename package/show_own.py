@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
@@ -145,7 +145,7 @@ def _show_run(console: Console, training: OwnTraining, run: OwnRun) -> None:
         _say(console, f"Not predicted: {run.predicted.reason}")
 
 
-def _groups(accuracy: GroupAccuracy[np.ndarray] | None, index: int | None = None) -> list[str]:
+def _groups(accuracy: GroupAccuracy[Any] | None, index: int | None = None) -> list[str]:
     """Majority and minority; empty where unknown."""
     if accuracy is None:
         return ["", ""]

@@ -313,9 +313,9 @@ def _weight_flow(
     factor = sample.gram.memory_factor()
     examples = np.hstack((sample.plane, factor))
     # The part of w(0) that no example sees stays as it is.
-    seen = np.zeros(factor.shape[1])
+    seen: Array = np.zeros(factor.shape[1])
     if start.overlap.any():
-        seen = np.linalg.lstsq(factor, start.overlap, rcond=None)[0]
+        seen = np.asarray(np.linalg.lstsq(factor, start.overlap, rcond=None)[0], dtype=float)
     unseen = max(start.square - float(seen @ seen), 0.0)
     state = np.concatenate(((start.core, start.spurious), seen))
     rate = weight * scale / n

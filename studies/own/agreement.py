@@ -81,8 +81,9 @@ def _differences(training: OwnTraining, run: OwnRun) -> Iterator[Difference]:
             continue
         if run.predicted.accuracy is not None and run.test.groups is not None:
             found = getattr(run.test.groups, group)
-            for values in zip(places, found, getattr(run.predicted.accuracy, group), strict=True):
-                yield difference(group, *map(float, values), int(size))
+            expected = getattr(run.predicted.accuracy, group)
+            for place, value, guess in zip(places, found, expected, strict=True):
+                yield difference(group, float(place), float(value), float(guess), int(size))
         if run.predicted.limit is not None and run.limit.groups is not None:
             found, expected = getattr(run.limit.groups, group), getattr(run.predicted.limit, group)
             yield difference(group, np.inf, float(found), float(expected), int(size))

@@ -114,5 +114,6 @@ def _plain(values: Any) -> Any:
     """Numbers and lists of them; None for what is not a number."""
     if values is None:
         return None
-    array = np.asarray(values, dtype=float)
-    return np.where(np.isnan(array), None, array.astype(object)).tolist()
+    plain = np.array(values, dtype=object)
+    plain[np.isnan(plain.astype(float))] = None
+    return plain.tolist()

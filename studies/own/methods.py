@@ -165,8 +165,8 @@ def _groups(prepared: Prepared) -> NDArray[np.int64]:
 
 def _parts(prepared: Prepared) -> tuple[NDArray[np.int64], Array]:
     """The part of every training example, and how many there are of each."""
-    _groups(prepared)
-    parts = np.unique(prepared.own.train.parts, return_inverse=True)[1]
+    given = prepared.own.train.parts
+    parts = np.unique(_groups(prepared) if given is None else given, return_inverse=True)[1]
     return parts, np.bincount(parts).astype(float)
 
 

@@ -195,7 +195,7 @@ def train_own(
         plan,
         lambda share: progress(5 + int(70 * share), 100, "training"),
     )
-    runs = []
+    runs: list[OwnRun] = []
     for (name, each), run, limit in zip(chosen.items(), trained, limits, strict=True):
         progress(75 + 25 * len(runs) // len(chosen), 100, f"predicting {each.name}")
         runs.append(_one(prepared, name, run, limit))
