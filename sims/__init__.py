@@ -7,6 +7,7 @@ from .flow import gradient_flow
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .influence import Influence, influence
 from .max_margin import max_margin
+from .minimiser import finite_minimiser
 from .readout import ClassSubspaces, class_subspaces
 from .ridge import ridge_path
 from .sample import Sample
@@ -24,6 +25,7 @@ __all__ = [
     "class_subspaces",
     "cross_risk",
     "draw",
+    "finite_minimiser",
     "gradient_descent",
     "gradient_flow",
     "influence",

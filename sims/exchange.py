@@ -12,8 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, lapack, qr_delete
-from scipy.special import expit
+from scipy.linalg import lapack, qr_delete
 
 from ..theory import NotSeparableError, PitfallsError
 from .blas import symmetric_times, times
@@ -23,7 +22,6 @@ __all__ = [
     "exchange_orthogonal",
     "exchange_singly",
     "part",
-    "refuse_balanced",
     "regular_factor",
     "soft_support",
 ]
@@ -37,10 +35,6 @@ _DEPENDENT = 1e-11
 _SOFTNESS = 1e-2
 _DIGITS = 1e-2
 _MOST_PRODUCTS = 250
-# Of a finite minimiser's search: steps, a margin's change in one, and what the pulls cancel to.
-_MOST_STEPS = 40
-_STRIDE = 8.0
-_VANISHING = 1e-11
 
 
 def soft_support(gram: Array) -> Mask:
@@ -176,53 +170,6 @@ def regular_factor(gram: Array) -> Array | None:
     if failed or not (factor.diagonal() ** 2 > _DEPENDENT * size).all():
         return None
     return factor
-
-
-def refuse_balanced(rows: Array) -> None:
-    """NotSeparableError if logistic loss has a finite minimiser, which Newton's method finds.
-
-    There Σ σ(−m_i)·z_i = 0, and the σ(−m_i) > 0 are the non-negative combination that vanishes
-    (Gordan's alternative). A step costs O(np²), and a dozen decide: far sooner than as many
-    exchanges as there are dimensions.
-
-    Parameters
-    ----------
-    rows : array (n, p)
-        The examples z_i, more than their dimensions.
-
-    Raises
-    ------
-    NotSeparableError
-        With that combination as its evidence.
-
-    Examples
-    --------
-    >>> refuse_balanced(np.array([[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]]))
-    Traceback (most recent call last):
-    pitfalls.theory.errors.NotSeparableError: the examples cannot be separated: ...
-    """
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    margins = np.zeros(len(rows))
-    for _ in range(_MOST_STEPS):
-        push = expit(-margins)
-        pull = times(rows.T, push)
-        evidence = float(np.linalg.norm(pull) / (push @ lengths))
-        if evidence <= _VANISHING:
-            raise NotSeparableError(
-                "the examples cannot be separated: logistic loss has a finite minimiser, where "
-                "their pulls cancel. Add features, or remove label noise.",
-                evidence=evidence,
-            )
-        scaled = np.sqrt(push * expit(margins))[:, None] * rows
-        matrix = scaled.T @ scaled
-        matrix.flat[:: len(matrix) + 1] += 1e-13 * matrix.trace()
-        step = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), pull)
-        moved = times(rows, step)
-        # No example's margin by more than its curvature tells of.
-        size = min(1.0, _STRIDE / max(float(np.abs(moved).max()), 1e-300))
-        margins += size * moved
-        if margins.min() > 0:
-            return
 
 
 def exchange_singly(rows: Array) -> Array:

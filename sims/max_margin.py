@@ -15,11 +15,11 @@ from .exchange import (
     exchange_orthogonal,
     exchange_singly,
     part,
-    refuse_balanced,
     regular_factor,
     soft_support,
 )
 from .gram import DiagonalPlusPlane, Gram
+from .minimiser import refuse_balanced
 from .sample import Sample
 from .threads import modest_blas
 

@@ -321,8 +321,8 @@ class Sample:
             if len(first) != p:
                 raise SettingError("initial", first.shape, f"of shape ({p},)")
         columns = [*self.plane_columns, *np.delete(np.arange(p), self.plane_columns)]
-        if isinstance(solution, Trajectory) and solution.weights is not None:
-            return np.asarray(solution.weights[:, np.argsort(columns)])
+        if solution.weights is not None:
+            return np.asarray(solution.weights[..., np.argsort(columns)])
         dual, margins = solution.dual, solution.margins
         known = margins if dual is None else dual
         if known is None or known.shape[-1:] != (self.n,):

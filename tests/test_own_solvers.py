@@ -7,17 +7,20 @@ from hypothesis import strategies as st
 from pitfalls.sims import (
     Sample,
     draw,
+    finite_minimiser,
     gradient_descent,
     gradient_flow,
     max_margin,
     ridge_path,
 )
-from pitfalls.sims.exchange import exchange_singly, refuse_balanced
+from pitfalls.sims.exchange import exchange_singly
+from pitfalls.sims.minimiser import refuse_balanced
 from pitfalls.sims.plane import plane_of_means, turned
 from pitfalls.theory import (
     GroupAccuracy,
     NotSeparableError,
     Objective,
+    PitfallsError,
     Setting,
     SettingError,
     Solution,
@@ -226,3 +229,36 @@ def test_a_looser_tolerance_is_cheaper_and_says_the_same():
     )
     assert len(told[1]) < 0.6 * len(told[0])
     assert np.abs(tight.coordinates - loose.coordinates).max() < 1e-3
+
+
+@pytest.mark.parametrize(("n", "p"), [(200, 12), (20, 40)])
+def test_the_finite_minimiser_is_where_the_flow_and_the_ridge_path_end(n, p):
+    x, y, _ = own_sample(7, n, p, 0.3 if n > p else 0.0)
+    if n < p:
+        # Every example twice, once with the other label: nothing grows without end.
+        x, y = np.vstack((x, x)), np.concatenate((y, -y))
+    sample = Sample.from_arrays(x, y, np.arange(len(y)) % 2, plane=(2, 5))
+    methods = [
+        Objective.erm(),
+        Objective.reweighting([1, 1, 1, 0]),
+        Objective(shift={1: 1.0, 0: 0.0}),
+    ]
+    for each in methods:
+        found = finite_minimiser(sample, each)
+        weight, shift, scale = each.resolve(sample.groups, sample.n)
+        push = weight * scale / (1 + np.exp(scale * found.margins + shift))
+        assert np.abs((push * y) @ x).max() < 1e-9 * np.abs(push) @ np.linalg.norm(x, axis=1)
+        weights = sample.weights(found)
+        assert np.abs(y * (x @ weights) - found.margins).max() < 1e-9
+        assert weights[[2, 5]] == pytest.approx(found.coordinates[:2], abs=1e-9)
+        assert np.linalg.norm(weights) == pytest.approx(found.norm, abs=1e-9)
+        path = ridge_path(sample, each, [1e-12])
+        assert path.coordinates[0] == pytest.approx(found.coordinates, abs=1e-6)
+        run = gradient_flow(sample, each, [1e7])
+        assert run.coordinates[0] == pytest.approx(found.coordinates, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 60), (120, 8)])
+def test_data_that_can_be_separated_have_no_finite_minimiser(n, p):
+    with pytest.raises(PitfallsError, match="max_margin"):
+        finite_minimiser(own_sample(0, n, p)[2])

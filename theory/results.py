@@ -208,6 +208,8 @@ class Solution:
     kkt_residual : float, optional
         Certificate of a numerical max margin: the largest relative violation of its optimality
         conditions.
+    weights : array (p,), optional
+        All weights, the plane's two first, where a solver has them instead of dual weights.
 
     Examples
     --------
@@ -224,6 +226,7 @@ class Solution:
     shares: Array | None = None
     support: float | None = None
     kkt_residual: float | None = None
+    weights: Array | None = None
 
     @property
     def coordinates(self) -> Array:
@@ -346,6 +349,7 @@ class Trajectory:
             dual=None if self.dual is None else self.dual[index],
             margins=None if self.margins is None else self.margins[index],
             shares=self.shares,
+            weights=None if self.weights is None else self.weights[index],
         )
 
     def score(self, setting: Setting) -> GroupScore:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sims import gradient_descent, gradient_flow, max_margin, ridge_path
+from ...sims import finite_minimiser, gradient_descent, gradient_flow, max_margin, ridge_path
 from ...sims.plane import turned
 from ...theory import (
     NotSeparableError,
@@ -32,11 +32,9 @@ __all__ = ["OwnRun", "OwnTraining", "train_own"]
 Array: TypeAlias = NDArray[np.float64]
 Update: TypeAlias = Callable[[int, int, str], None]
 
-# In the model's units: the first and the last time, the strongest and the weakest decay, and one
-# so weak that a finite minimiser is reached.
+# In the model's units: the first and the last time, the strongest and the weakest decay.
 _FIRST, _END = 1e-2, 1e6
 _STRENGTHS = (1.0, 1e-8)
-_WEAKEST = 1e-12
 # A held-out accuracy of 20,000 examples has three digits: six are enough for weights.
 _TOLERANCE = 1e-6
 
@@ -130,6 +128,7 @@ def train_own(
     center: bool = True,
     seed: int = 0,
     points: int = 13,
+    record: Sequence[float] = (),
     progress: Update = lambda done, total, label: None,
 ) -> OwnTraining:
     """Train on features of one's own by several methods, and predict what comes out.
@@ -156,6 +155,8 @@ def train_own(
         Of MAT's twins and of subsampling.
     points : int
         Times or strengths recorded, evenly spaced in the logarithm.
+    record : sequence of float
+        Further times of the flow to record, in (0, 1e16]; it goes on to the last of them.
     progress : callable
         Called with (done, total, label).
 
@@ -187,7 +188,7 @@ def train_own(
     progress(0, 100, "fitting the model")
     prepared = prepare(own, center=center)
     chosen, left_out = _chosen(prepared, names, seed, methods is not None)
-    plan = _Plan(latest, learning_rate, steps, ridge, points)
+    plan = _Plan(latest, learning_rate, steps, ridge, points, record)
     limits = _limits(prepared, chosen, lambda label: progress(2, 100, label))
     trained = _trained(
         prepared,
@@ -211,6 +212,7 @@ class _Plan(NamedTuple):
     steps: int | None
     ridge: bool
     points: int
+    record: Sequence[float]
 
 
 class _Limit(NamedTuple):
@@ -282,7 +284,7 @@ def _trained(
         )
     end = min(_END / unit, LATEST) if plan.latest is None else plan.latest
     first = min(_FIRST / unit, end / 10)
-    times = np.geomspace(first, end, plan.points)
+    times = np.union1d(np.geomspace(first, end, plan.points), plan.record)
     return gradient_flow(sample, objectives, times, tolerance=_TOLERANCE, progress=progress)
 
 
@@ -306,8 +308,8 @@ def _limits(
             except NotSeparableError:
                 hopeless.add(counting)
         if counting in hopeless:
-            path = ridge_path(sample, each, [_WEAKEST * prepared.unit])
-            limits.append(_Limit(path.at(0), sample.weights(path)[0], False))
+            solution = finite_minimiser(sample, each)
+            limits.append(_Limit(solution, sample.weights(solution), False))
         else:
             limits.append(found[key])
     return limits
