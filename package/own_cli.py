@@ -61,6 +61,8 @@ def read_own(options: argparse.Namespace, given: dict[str, Any]) -> OwnFeatures 
         others = {**asked, **({"ignore": options.ignore} if options.ignore else {})}
         if options.no_center:
             others["no-center"] = True
+        if "subsampling" in (options.objective or ()):
+            others["objective"] = "subsampling"
         for name, value in others.items():
             raise SettingError(f"--{name}", value, "given with --features FILE")
         return None

@@ -117,7 +117,8 @@ def _show_run(console: Console, training: OwnTraining, run: OwnRun) -> None:
     for k, place in enumerate(places):
         test = None if run.test is None else run.test
         grid.add_row(
-            f"{place:.4g}",
+            # Three digits: with more the table is wider than a terminal.
+            f"{place:.3g}",
             "" if test is None else f"{test.worst[k]:.3f}",
             *_groups(None if test is None else test.groups, k),
             *_groups(run.predicted.accuracy, k),
@@ -141,7 +142,7 @@ def _show_run(console: Console, training: OwnTraining, run: OwnRun) -> None:
             f"Furthest from the prediction: {off.group} {where}, {off.counted:.3f} counted, "
             f"{off.predicted:.3f} predicted ({off.z:+.1f} standard deviations of the count).",
         )
-    elif run.predicted.reason and training.prepared.fit is not None:
+    if run.predicted.reason and training.prepared.fit is not None:
         _say(console, f"Not predicted: {run.predicted.reason}")
 
 

@@ -32,9 +32,11 @@ __all__ = ["OwnRun", "OwnTraining", "train_own"]
 Array: TypeAlias = NDArray[np.float64]
 Update: TypeAlias = Callable[[int, int, str], None]
 
-# In the model's units: the first and the last time, the strongest and the weakest decay.
+# In the model's units: the first and the last time, the strongest and the weakest decay, and one
+# so weak that it is as good as none.
 _FIRST, _END = 1e-2, 1e6
 _STRENGTHS = (1.0, 1e-8)
+_WEAKEST = 1e-12
 # A held-out accuracy of 20,000 examples has three digits: six are enough for weights.
 _TOLERANCE = 1e-6
 
@@ -307,12 +309,23 @@ def _limits(
                 found[key] = _Limit(solution, sample.weights(solution), True)
             except NotSeparableError:
                 hopeless.add(counting)
-        if counting in hopeless:
-            solution = finite_minimiser(sample, each)
-            limits.append(_Limit(solution, sample.weights(solution), False))
-        else:
-            limits.append(found[key])
+        limits.append(_minimiser(prepared, each) if counting in hopeless else found[key])
     return limits
+
+
+def _minimiser(prepared: Prepared, objective: Objective) -> _Limit:
+    """A finite minimiser, or close to the lowest loss where a direction is still free.
+
+    A rare feature, such as a pixel that few pictures have, can let some margins grow for ever while
+    no direction lowers another: then a decay too weak to matter takes the place of t → ∞.
+    """
+    sample = prepared.sample
+    try:
+        solution = finite_minimiser(sample, objective)
+    except PitfallsError:
+        path = ridge_path(sample, objective, [_WEAKEST * prepared.unit])
+        return _Limit(path.at(0), sample.weights(path)[0], False)
+    return _Limit(solution, sample.weights(solution), False)
 
 
 def _one(prepared: Prepared, name: str, run: Trajectory, limit: _Limit) -> OwnRun:
