@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exit_status import BAD_USAGE, BROKEN_PIPE, DONE, FAILED, INTERRUPTED
+from .own_cli import add_features, read_own, write_weights
 from .sweep_cli import SUBCOMMANDS, add_sweep
 
 if TYPE_CHECKING:
     from .studies import ThreeSizes
+    from .studies.own import OwnFeatures
 
 __all__ = ["main"]
 
@@ -55,6 +57,7 @@ _FIGURES = (
     "trajectories",
 )
 _OBJECTIVES = ("erm", "reweighting", "logit-shifting", "curing-scale", "lasting-cure", "mat")
+_METHODS = (*_OBJECTIVES, "subsampling")
 
 
 def _count(text: str) -> int:
@@ -190,17 +193,24 @@ def _parser() -> argparse.ArgumentParser:
         help="one run: group accuracies over time",
         description="Train on one draw of a setting and show group accuracies over time, with the "
         "limits t → ∞. Gradient flow, or gradient descent where --learning-rate and --steps are "
-        "given. Test accuracies are closed-form.",
+        "given. Test accuracies are closed-form. With --features: on features of your own, test "
+        "accuracies counted, beside what the model fitted to them predicts.",
     )
     _add_setting(train, defaults=True)
+    add_features(train, _real)
     train.add_argument(
         "--objective",
         action="append",
-        choices=_OBJECTIVES,
-        help="may be given more than once (default: all but mat, as far as the setting has them)",
+        choices=_METHODS,
+        help="may be given more than once (default: as far as they exist, of a setting all but "
+        "mat and subsampling, of own features all)",
     )
     train.add_argument(
-        "--time", type=_real, metavar="T", help="flow until t = rate × steps (default 1e6)"
+        "--time",
+        type=_real,
+        metavar="T",
+        help="flow until t = rate × steps (default 1e6; of own features as long as that is in the "
+        "fitted model)",
     )
     train.add_argument(
         "--learning-rate",
@@ -209,8 +219,17 @@ def _parser() -> argparse.ArgumentParser:
         help="of the binary model; a two-logit softmax at rate η is this at 2η",
     )
     train.add_argument("--steps", type=_count, metavar="N", help="steps of gradient descent")
+    train.add_argument(
+        "--ridge", action="store_true", help="own features: weight decay λ instead of time"
+    )
     train.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
     train.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
+    train.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE.npz",
+        help="own features: write each method's last weights, and the mean to take off first",
+    )
     train.set_defaults(run=_train)
 
     figure = commands.add_parser(
@@ -422,9 +441,15 @@ def _compare_sizes(
 def _train(options: argparse.Namespace) -> int:
     from . import studies
     from .show import show_training
-    from .theory import Setting
+    from .theory import Setting, SettingError
 
     _check_writable(options.json)
+    own = read_own(options, _given(options))
+    if own is not None:
+        return _train_own(options, own)
+    for name in ("ridge", "weights"):
+        if getattr(options, name):
+            raise SettingError(f"--{name}", getattr(options, name), "given with --features FILE")
     defaults = {
         name.replace("-", "_"): (_count if name in ("n", "d") else float)(default)
         for name, default, _ in _SETTING
@@ -439,6 +464,31 @@ def _train(options: argparse.Namespace) -> int:
     )
     show_training(training)
     _write_json(options.json, training.as_json())
+    return DONE
+
+
+def _train_own(options: argparse.Namespace, own: OwnFeatures) -> int:
+    from .show import progress
+    from .show_own import show_own
+    from .studies.own import train_own
+
+    _check_writable(options.weights)
+    with progress() as update:
+        training = train_own(
+            own,
+            options.objective,
+            latest=options.time,
+            learning_rate=options.learning_rate,
+            steps=options.steps,
+            ridge=options.ridge,
+            center=not options.no_center,
+            seed=options.seed,
+            progress=update,
+        )
+    show_own(training)
+    _write_json(options.json, training.as_json())
+    if options.weights is not None:
+        write_weights(options.weights, training)
     return DONE
 
 

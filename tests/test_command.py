@@ -297,8 +297,8 @@ def test_help_of_train_names_all_methods(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"--objective {{{','.join([*OBJECTIVES, *ESTIMATED])}}}" in shown
-    assert "default: all but mat" in shown
+    assert f"--objective {{{','.join([*OBJECTIVES, *ESTIMATED, 'subsampling'])}}}" in shown
+    assert "of a setting all but mat and subsampling, of own features all" in shown
 
 
 def test_mat_is_trained_with_the_shifts_of_this_draw(tmp_path, capsys):
