@@ -11,6 +11,7 @@ from ..studies.arguments import Progress, silent
 from ..theory import SettingError
 from . import (
     accuracy_vs_aspect,
+    comparison,
     convergence,
     crossing_time,
     decoding,
@@ -32,6 +33,7 @@ __all__ = ["NAMES", "OF_MANY_DRAWS", "make"]
 
 _FIGURES = {
     "accuracy-vs-aspect": accuracy_vs_aspect,
+    "comparison": comparison,
     "convergence": convergence,
     "crossing-time": crossing_time,
     "decoding": decoding,
@@ -49,7 +51,8 @@ _FIGURES = {
 }
 NAMES = tuple(_FIGURES)
 _OF_ONE_DRAW = {"crossing-time", "delay", "influence-matrix", "self-influence", "trajectories"}
-OF_MANY_DRAWS = frozenset(_FIGURES) - _OF_ONE_DRAW
+_OF_NO_DRAW = {"comparison"}
+OF_MANY_DRAWS = frozenset(_FIGURES) - _OF_ONE_DRAW - _OF_NO_DRAW
 """Those whose number of draws can be chosen."""
 
 
@@ -88,22 +91,23 @@ def make(
     Raises
     ------
     SettingError
-        There is no such figure, or it is of one draw where replicates are given.
+        There is no such figure, or it is of one draw or none where replicates are given.
 
     Examples
     --------
     >>> NAMES[:4]
-    ('accuracy-vs-aspect', 'convergence', 'crossing-time', 'decoding')
+    ('accuracy-vs-aspect', 'comparison', 'convergence', 'crossing-time')
     """
     if name not in _FIGURES:
         raise SettingError("name", name, f"one of {', '.join(NAMES)}")
     options: dict[str, Any] = {}
-    if name in OF_MANY_DRAWS:
+    if name not in _OF_ONE_DRAW:
         options["progress"] = progress
-        if replicates is not None:
-            options["replicates"] = replicates
-    elif replicates is not None:
-        raise SettingError("replicates", replicates, f"left out: {name} shows one draw")
+    if replicates is not None:
+        if name not in OF_MANY_DRAWS:
+            shown = "one draw" if name in _OF_ONE_DRAW else "predictions"
+            raise SettingError("replicates", replicates, f"left out: {name} shows {shown}")
+        options["replicates"] = replicates
     figure = _FIGURES[name]
     setting = replace(figure.default_setting(), **(changes or {}))
     data = figure.compute(setting, seed, latest, **options)

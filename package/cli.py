@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .compare_cli import add_compare
 from .exit_status import BAD_USAGE, BROKEN_PIPE, DONE, FAILED, INTERRUPTED
 from .own_cli import add_features, read_own, write_weights
 from .sweep_cli import SUBCOMMANDS, add_sweep
@@ -41,6 +42,7 @@ _FEATURES = (
 )
 _FIGURES = (
     "accuracy-vs-aspect",
+    "comparison",
     "convergence",
     "crossing-time",
     "decoding",
@@ -232,6 +234,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(run=_train)
 
+    add_compare(commands)
+
     figure = commands.add_parser(
         "figure",
         help="draw a figure as PNG, PDF and CSV",
@@ -326,7 +330,7 @@ def _check_writable_folder(folder: Path) -> None:
     """The same for a folder, which need not exist yet."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise NotADirectoryError(f"{existing} is not a folder; give --out a folder")
+        raise NotADirectoryError(f"{existing} is not a folder; choose another")
     if not os.access(existing, os.W_OK):
         raise PermissionError(f"the folder {existing} is not writable; choose another")
 

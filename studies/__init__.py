@@ -1,5 +1,8 @@
 """Where theory and simulation meet: verification, sweeps, and one run from a setting."""
 
+from .compare import compare
+from .compare_own import compare_own
+from .comparison import Comparison, Standing
 from .dynamics import dynamics
 from .files import write_atomically
 from .limit_table import Limits
@@ -12,12 +15,16 @@ from .train import Training, train
 from .verify import Verification, verify
 
 __all__ = [
+    "Comparison",
     "Limits",
+    "Standing",
     "Statement",
     "Survey",
     "ThreeSizes",
     "Training",
     "Verification",
+    "compare",
+    "compare_own",
     "dynamics",
     "limits",
     "phenomena",

@@ -19,7 +19,7 @@ from ...theory import (
 from .methods import in_the_model
 from .prepare import Prepared
 
-__all__ = ["Prediction", "predicted"]
+__all__ = ["Prediction", "end_of_training", "predicted"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -96,13 +96,20 @@ def predicted(
     except PitfallsError as reason:
         reasons.append(str(reason))
     try:
-        limit = _limit(setting, objective).accuracy(fit.setting)
+        limit = end_of_training(setting, objective).accuracy(fit.setting)
     except PitfallsError as reason:
         reasons.append(str(reason))
     return Prediction(accuracy, limit, " ".join(reasons))
 
 
-def _limit(setting: Setting, objective: Objective) -> Solution:
+def end_of_training(setting: Setting, objective: Objective) -> Solution:
+    """What training tends to at this d/n: the max margin, else the finite minimiser (P9, P11).
+
+    Examples
+    --------
+    >>> round(end_of_training(Setting.figure_1(), Objective.erm()).core, 3)
+    0.568
+    """
     try:
         return proportional.max_margin(setting, objective)
     except NotSeparableError:

@@ -180,7 +180,7 @@ def train_own(
     >>> own = own_features(sample.features, sample.labels, groups=sample.groups, holdout=0.5)
     >>> training = train_own(own, ["erm"], latest=10.0, points=3)
     >>> training.runs[0].test.groups.minority.round(2), training.weights(training.runs[0]).shape
-    (array([0.  , 0.05, 0.15]), (302,))
+    (array([0. , 0. , 0.9]), (302,))
     """
     names = list(METHODS) if methods is None else list(dict.fromkeys(methods))
     unknown = [name for name in names if name not in METHODS]

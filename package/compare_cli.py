@@ -1,0 +1,99 @@
+"""The command `pitfalls compare`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .exit_status import DONE
+from .own_cli import add_features, read_own
+
+if TYPE_CHECKING:
+    from .studies import Comparison
+
+__all__ = ["add_compare"]
+
+
+def add_compare(commands: Any) -> None:
+    """Add the parser."""
+    from .cli import _METHODS, _add_setting, _count, _real
+
+    compare = commands.add_parser(
+        "compare",
+        help="which method, until when: ranked at a time and in the limit",
+        description="Rank methods by the worst group's test accuracy, at a time and in the limit, "
+        "and say when to stop each and who leads when. Of a setting it is predicted, without data; "
+        "with --features methods are trained on features of your own, and test examples counted.",
+    )
+    _add_setting(compare, defaults=True)
+    add_features(compare, _real)
+    compare.add_argument(
+        "--time",
+        type=_real,
+        metavar="T",
+        help="t = rate × steps at which training would end: rank by it (default: by the limit)",
+    )
+    compare.add_argument(
+        "--objective",
+        action="append",
+        choices=_METHODS,
+        help="may be given more than once (default: as far as they exist, of a setting all but "
+        "mat, of own features all)",
+    )
+    compare.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
+    compare.add_argument(
+        "--figure", type=Path, metavar="DIR", help="draw it: DIR/comparison.png, .pdf and .csv"
+    )
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .cli import _check_writable, _check_writable_folder, _write_json
+    from .show_compare import show_comparison
+
+    _check_writable(options.json)
+    if options.figure is not None:
+        _check_writable_folder(options.figure)
+    found = _compared(options)
+    show_comparison(found)
+    _write_json(options.json, found.as_json())
+    if options.figure is not None:
+        from .figures import comparison, style
+
+        data = comparison.Compared(found)
+        figure = comparison.draw(data)
+        for path in style.save(figure, data.table(), options.figure, "comparison"):
+            print(path)
+    return DONE
+
+
+def _compared(options: argparse.Namespace) -> Comparison:
+    from . import studies
+    from .cli import _SETTING, _count, _given
+    from .show import progress
+    from .theory import Setting
+
+    # Subsampling, which `train` has of own features only, is predicted here of a setting too.
+    flags = argparse.Namespace(**{**vars(options), "objective": None})
+    own = read_own(flags, _given(options))
+    if own is not None:
+        with progress() as update:
+            return studies.compare_own(
+                own,
+                options.objective,
+                time=options.time,
+                seed=options.seed,
+                center=not options.no_center,
+                progress=update,
+            )
+    defaults = {
+        name.replace("-", "_"): (_count if name in ("n", "d") else float)(default)
+        for name, default, _ in _SETTING
+    }
+    setting = Setting(**{**defaults, **_given(options)})
+    with progress() as update:
+        return studies.compare(
+            setting, options.objective, time=options.time, seed=options.seed, progress=update
+        )
