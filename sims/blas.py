@@ -15,7 +15,7 @@ from scipy.linalg import blas
 
 from .threads import modest_blas
 
-__all__ = ["mirrored", "square", "symmetric_times", "times"]
+__all__ = ["crossed", "mirrored", "square", "symmetric_times", "times"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -44,6 +44,26 @@ def square(rows: Array, onto: Array | None = None) -> Array:
     start = {} if onto is None else {"beta": 1.0, "c": onto.T}
     with modest_blas(float(n) ** 2 * p):
         return mirrored(blas.dsyrk(1.0, rows.T, trans=1, lower=1, **start).T)
+
+
+def crossed(rows: Array) -> Array:
+    """Aᵀ·A, exactly symmetric, of an A stored by rows.
+
+    Parameters
+    ----------
+    rows : array (n, p)
+
+    Examples
+    --------
+    >>> crossed(np.array([[1.0, 2.0], [0.0, 1.0]]))
+    array([[1., 2.],
+           [2., 5.]])
+    """
+    n, p = rows.shape
+    if 0 in rows.shape:
+        return np.zeros((p, p))
+    with modest_blas(float(p) ** 2 * n):
+        return mirrored(blas.dsyrk(1.0, rows.T, lower=1).T)
 
 
 def mirrored(upper: Array) -> Array:

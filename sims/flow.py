@@ -21,6 +21,7 @@ from ..theory import (
 from ..theory.arguments import checked_times
 from ..theory.memory import require
 from . import kernels
+from .blas import crossed, times
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .half import Half, Problem
 from .max_margin import is_regular, max_margin
@@ -321,17 +322,16 @@ def _weight_flow(
     rate = weight * scale / n
 
     def push(weights: Array) -> tuple[Array, Array]:
-        argument = -scale * (examples @ weights) - shift
+        argument = -scale * times(examples, weights) - shift
         value = rate * expit(argument)
         return value, value * scale * expit(-argument)
 
     def speed(log_time: float, weights: Array) -> Array:
         watch(log_time, first, grid[-1])
-        return np.asarray(np.exp(log_time) * (push(weights)[0] @ examples))
+        return np.asarray(np.exp(log_time) * times(examples.T, push(weights)[0]))
 
     def jacobian(log_time: float, weights: Array) -> Array:
-        scaled = np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples
-        return np.asarray(-(scaled.T @ scaled))
+        return -crossed(np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples)
 
     first = _first_time(scale * (examples @ (examples.T @ rate)))
     states = integrate(

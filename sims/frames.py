@@ -13,6 +13,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, qr
 
 from ..theory import PitfallsError
 from ..theory.memory import require
+from .blas import crossed, times
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample
 
@@ -132,10 +133,10 @@ class _Weights(Frame):
     poor: float = _WELL_POSED
 
     def margins(self, x: Array) -> Array:
-        return np.asarray(self.rows @ x)
+        return times(self.rows, x)
 
     def pull(self, dual: Array) -> Array:
-        return np.asarray(dual @ self.rows)
+        return times(self.rows.T, dual)
 
     def inner(self, x: Array, y: Array) -> float:
         return float(x @ y)
@@ -145,8 +146,7 @@ class _Weights(Frame):
 
     def _newton(self, curvature: Array, poor: float) -> tuple[Solve, float]:
         """And the smallest pivot: the least share of a column that the others do not explain."""
-        scaled = np.sqrt(curvature)[:, None] * self.rows
-        matrix = scaled.T @ scaled
+        matrix = crossed(np.sqrt(curvature)[:, None] * self.rows)
         matrix.flat[:: len(matrix) + 1] += 1
         size = np.sqrt(matrix.diagonal())
         matrix /= size

@@ -10,7 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
-from .blas import times
+from .blas import crossed, times
 from .gram import Features
 from .sample import Sample
 from .threads import modest_blas
@@ -139,8 +139,7 @@ def _minimise(rows: Array, weight: Array, shift: Array, scale: Array) -> _Minimi
         left = float(np.linalg.norm(pull) / max(float(push @ lengths), 1e-300))
         if left <= _VANISHING:
             break
-        scaled = np.sqrt(push * scale * expit(-argument))[:, None] * rows
-        matrix = scaled.T @ scaled
+        matrix = crossed(np.sqrt(push * scale * expit(-argument))[:, None] * rows)
         matrix.flat[:: len(matrix) + 1] += _DAMPING * matrix.trace()
         step = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), pull)
         moved = times(rows, step)
