@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,3 +169,19 @@ def test_the_command_shows_the_table_and_gives_the_verdict(
     written = json.loads(out.read_text(encoding="utf-8"))
     assert written["holds"] is not wrong
     assert written["points"][0]["time"] is None
+
+
+def test_the_documents_table_is_that_of_its_run():
+    root = Path(__file__).resolve().parents[1]
+    run = json.loads((root / "docs" / "phenomena.json").read_text(encoding="utf-8"))
+    assert run["holds"]
+    assert all(point["holds"] for point in run["points"])
+    page = (root / "docs" / "generalization.md").read_text(encoding="utf-8")
+    table = page[page.index("| phenomenon |") :].split("\n\n")[0].splitlines()[2:]
+    assert len(table) == len(NUMBERS)
+    for line, quantity in zip(table, NUMBERS, strict=True):
+        points = [point for point in run["points"] if point["quantity"] == quantity]
+        z = np.array([point["z"] for point in points])
+        settings = len({point["setting"] for point in points})
+        expected = [str(settings), f"{np.sqrt((z**2).mean()):.2f}", f"{np.abs(z).max():.2f}"]
+        assert [cell.strip() for cell in line.split("|")[3:6]] == expected
