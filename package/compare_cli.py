@@ -35,6 +35,12 @@ def add_compare(commands: Any) -> None:
         help="t = rate × steps at which training would end: rank by it (default: by the limit)",
     )
     compare.add_argument(
+        "--latest",
+        type=_real,
+        metavar="T",
+        help="last time looked at, of a setting (default 1e12)",
+    )
+    compare.add_argument(
         "--objective",
         action="append",
         choices=_METHODS,
@@ -73,12 +79,14 @@ def _compared(options: argparse.Namespace) -> Comparison:
     from . import studies
     from .cli import _SETTING, _count, _given
     from .show import progress
-    from .theory import Setting
+    from .theory import Setting, SettingError
 
     # Subsampling, which `train` has of own features only, is predicted here of a setting too.
     flags = argparse.Namespace(**{**vars(options), "objective": None})
     own = read_own(flags, _given(options))
     if own is not None:
+        if options.latest is not None:
+            raise SettingError("--latest", options.latest, "left out with --features")
         with progress() as update:
             return studies.compare_own(
                 own,
@@ -93,7 +101,13 @@ def _compared(options: argparse.Namespace) -> Comparison:
         for name, default, _ in _SETTING
     }
     setting = Setting(**{**defaults, **_given(options)})
+    latest = {} if options.latest is None else {"latest": options.latest}
     with progress() as update:
         return studies.compare(
-            setting, options.objective, time=options.time, seed=options.seed, progress=update
+            setting,
+            options.objective,
+            time=options.time,
+            seed=options.seed,
+            progress=update,
+            **latest,
         )

@@ -84,7 +84,8 @@ def compare(
     SettingError
         An argument is out of range.
     PitfallsError
-        A method that was asked for by name does not exist in this setting.
+        A method that was asked for by name, or ERM, does not exist in this setting. ERM's flow has
+        to come to rest by the latest time where the setting cannot be separated.
 
     Examples
     --------
@@ -121,7 +122,8 @@ def compare(
         try:
             curves.append(_curve(name, setting, times, seed, sites))
         except PitfallsError as reason:
-            if methods is not None:
+            # Without ERM there is nothing to compare with, and its reason is the others' too.
+            if methods is not None or name == "erm":
                 raise
             left_out[_words(name)] = str(reason)
     progress(len(names), len(names), "done")

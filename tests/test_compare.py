@@ -29,7 +29,14 @@ from pitfalls.studies.leads import leads, window
 from pitfalls.studies.own import own_features, prediction, train_own
 from pitfalls.studies.own.methods import in_the_model
 from pitfalls.studies.standings import standings
-from pitfalls.theory import Setting, SettingError, Solution, proportional
+from pitfalls.theory import (
+    Objective,
+    ResourceError,
+    Setting,
+    SettingError,
+    Solution,
+    proportional,
+)
 from pitfalls.theory.generalization import early_stopping
 
 SMALL = Setting(200, 400, 0.8, 3.0, 0.4, 0.2, 0.2)
@@ -330,6 +337,30 @@ def test_a_method_that_does_not_exist_is_left_out_or_refused():
         compare(alone, ["reweighting"], **FEW)
 
 
+def test_a_setting_that_cannot_be_separated_ends_at_its_finite_minimiser():
+    rough = Setting(100, 20, 0.8, 2.0, 0.5, 0.3, 0.3, label_noise=0.3)
+    found = compare(rough, a_decade=2, sites=32, latest=10.0)
+    assert {each.method for each in found.standings} == {*PREDICTED[:4]}
+    assert "max margin" in found.left_out["curing scale"]
+    assert found.sharing() == []
+    end = proportional.ridge_path(rough, Objective.reweighting(rough), [1e-9])
+    values = by_method(found)["reweighting"][0].worst_in_limit
+    assert values == pytest.approx(end.accuracy(rough).worst[0], abs=1e-6)
+
+
+def test_what_stops_erm_is_said_at_once(monkeypatch):
+    asked = []
+
+    def flow(*_, **__):
+        asked.append(1)
+        raise ResourceError("not at rest")
+
+    monkeypatch.setattr(proportional, "flow", flow)
+    with pytest.raises(ResourceError, match="not at rest"):
+        compare(SMALL)
+    assert len(asked) == 1
+
+
 def test_json_is_the_comparison_and_has_no_nan(predicted, counted):
     for found in (predicted, counted):
         content = json.loads(json.dumps(found.as_json(), allow_nan=False))
@@ -346,13 +377,15 @@ def test_json_is_the_comparison_and_has_no_nan(predicted, counted):
 
 
 def test_the_command_shows_a_table_within_80_columns(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(studies, "compare", partial(compare, **FEW))
+    few = {name: FEW[name] for name in ("a_decade", "sites")}
+    monkeypatch.setattr(studies, "compare", partial(compare, **few))
     flags = ["--n", "200", "--d", "400", "--rho", "0.8", "--gamma", "3", "--sigma", "0.4"]
     methods = ["--objective", "erm", "--objective", "logit-shifting", "--objective", "subsampling"]
     where = ["--json", str(tmp_path / "a.json"), "--figure", str(tmp_path / "drawn")]
-    assert main(["compare", *flags, *methods, "--time", "20", *where]) == 0
+    assert main(["compare", *flags, *methods, "--time", "20", "--latest", "1e3", *where]) == 0
     shown = capsys.readouterr().out
     content = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert content["times"][-1] == pytest.approx(1e3)
     first = content["methods"][0]
     rows = [line for line in shown.splitlines() if re.match(r" (logit|ERM|subsamp)", line)]
     assert len(rows) == 3
@@ -376,6 +409,8 @@ def test_the_command_compares_features(own, tmp_path, capsys):
         groups=np.concatenate((train.groups, test.groups)),
         split=["train"] * len(train.labels) + ["test"] * len(test.labels),
     )
+    assert main(["compare", "--features", str(path), "--latest", "10"]) == 2
+    assert "--latest = 10.0: must be left out" in capsys.readouterr().err
     flags = ["--objective", "erm", "--objective", "logit-shifting", "--time", "7"]
     out = tmp_path / "own.json"
     assert main(["compare", "--features", str(path), *flags, "--json", str(out)]) == 0
@@ -395,6 +430,7 @@ def test_the_command_compares_features(own, tmp_path, capsys):
     [
         ("--objective mat", "in the model it is logit shifting"),
         ("--time 0", "time = 0.0: must be"),
+        ("--latest 0", "latest = 0.0: must be"),
         ("--holdout 0.2", "given with --features FILE"),
         ("--n 0", "n = 0"),
         ("--json {folder}", "is a folder"),
