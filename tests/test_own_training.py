@@ -108,8 +108,8 @@ def test_descent_and_weight_decay_are_those_of_the_solvers():
     sample, own = of_a_draw(test=0)
     unit = prepare(own, center=False).unit
     descent = train_own(own, ["erm"], center=False, learning_rate=0.1, steps=50, points=4).runs[0]
-    expected = gradient_descent(sample, Objective.erm(), 0.1, 50, record=[0, 3, 13, 50])
-    assert descent.run.times == pytest.approx([0, 0.3, 1.3, 5.0])
+    expected = gradient_descent(sample, Objective.erm(), 0.1, 50, record=[1, 4, 14, 50])
+    assert descent.run.times == pytest.approx([0.1, 0.4, 1.4, 5.0])
     assert np.abs(descent.run.margins - expected.margins).max() < 1e-10
     ridge = train_own(own, ["erm"], center=False, ridge=True, points=3).runs[0]
     assert ridge.run.strengths == pytest.approx(unit * np.array([1, 1e-4, 1e-8]))
@@ -418,6 +418,15 @@ def test_differences_are_of_both_groups_at_all_times_and_in_the_limit(four_parts
         assert each.counted == run.test.groups.majority[k]
         assert each.predicted == run.predicted.accuracy.majority[k]
     assert largest(four_parts, run) == max(found, key=lambda each: abs(each.z))
+
+
+def test_the_start_is_compared_with_nothing(four_parts):
+    options = {"learning_rate": 0.01, "points": 3}
+    start = train_own(four_parts.prepared.own, ["erm"], steps=0, **options)
+    assert start.runs[0].run.times.tolist() == [0]
+    assert {each.time for each in differences(start, start.runs[0])} == {np.inf}
+    run = train_own(four_parts.prepared.own, ["erm"], steps=9, **options).runs[0].run
+    assert run.times == pytest.approx([0.01, 0.03, 0.09])
 
 
 def differences_over_draws(setting, draws, test=4000):

@@ -60,6 +60,8 @@ def difference(
 def differences(training: OwnTraining, run: OwnRun) -> list[Difference]:
     """Of every group at every time or strength, and in the limit, as far as both are known.
 
+    Not at t = 0, where no weight says anything: no margin is right, and half of them are predicted.
+
     Examples
     --------
     See `largest`.
@@ -83,7 +85,8 @@ def _differences(training: OwnTraining, run: OwnRun) -> Iterator[Difference]:
             found = getattr(run.test.groups, group)
             expected = getattr(run.predicted.accuracy, group)
             for place, value, guess in zip(places, found, expected, strict=True):
-                yield difference(group, float(place), float(value), float(guess), int(size))
+                if place > 0:
+                    yield difference(group, float(place), float(value), float(guess), int(size))
         if run.predicted.limit is not None and run.limit.groups is not None:
             found, expected = getattr(run.limit.groups, group), getattr(run.predicted.limit, group)
             yield difference(group, np.inf, float(found), float(expected), int(size))

@@ -24,7 +24,10 @@ def as_json(training: OwnTraining) -> dict[str, Any]:
 
     Examples
     --------
-    See `OwnTraining.as_json`.
+    >>> from pitfalls.studies.own import own_features, train_own
+    >>> own = own_features([[1.0, 2.0], [-1.0, 0.0]], [1, 0])
+    >>> as_json(train_own(own, ["erm"], points=2))["examples"]
+    {'train': 2, 'test': None, 'features': 2, 'classes': ['0', '1']}
     """
     prepared = training.prepared
     own = prepared.own

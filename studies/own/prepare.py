@@ -96,7 +96,7 @@ def prepare(own: OwnFeatures, *, center: bool = True) -> Prepared:
     >>> own = own_features(sample.features, sample.labels, groups=sample.groups)
     >>> prepared = prepare(own)
     >>> round(prepared.fit.setting.gamma, 1), round(prepared.fit.setting.kappa, 2)
-    (5.0, 0.45)
+    (5.0, 0.46)
     """
     train = own.train
     mean = train.features.mean(axis=0) if center else np.zeros(train.features.shape[1])

@@ -280,10 +280,10 @@ def _trained(
         return ridge_path(sample, objectives, np.geomspace(strongest, weakest, plan.points))
     if plan.learning_rate is not None and plan.steps is not None:
         last = checked_count("steps", plan.steps)
-        spaced = np.round(np.geomspace(1, last + 1, plan.points)).astype(np.int64) - 1
-        return gradient_descent(
-            sample, objectives, plan.learning_rate, last, record=np.unique(spaced)
-        )
+        # Not the start, where every margin is zero and nobody is right.
+        spaced = np.round(np.geomspace(1, max(last, 1), plan.points))
+        record = np.unique(np.minimum(spaced.astype(np.int64), last))
+        return gradient_descent(sample, objectives, plan.learning_rate, last, record=record)
     end = min(_END / unit, LATEST) if plan.latest is None else plan.latest
     first = min(_FIRST / unit, end / 10)
     times = np.union1d(np.geomspace(first, end, plan.points), plan.record)
