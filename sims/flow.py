@@ -35,6 +35,8 @@ __all__ = ["gradient_flow"]
 Array: TypeAlias = NDArray[np.float64]
 
 _MOST_PRODUCTS = 8000
+# Examples from which on an implicit method has the weights as its state, where they are fewer.
+_MANY = 4000
 
 
 @overload
@@ -95,7 +97,7 @@ def gradient_flow(
     -------
     Trajectory or list of Trajectory
         As ``objective`` is one or a sequence. Dual weights are None on data that cannot be
-        separated.
+        separated, and on stiff ones of more than 4000 examples with fewer features.
 
     Raises
     ------
@@ -125,15 +127,11 @@ def gradient_flow(
     start = sample.start(initial)
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
     with modest_blas(float(sample.n) ** 3):
+        watch = _Watch(progress, 0.0, 1.0)
         if _separable(sample, objectives):
-            watch = _Watch(progress, 0.0, 1.0)
             runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads, watch)
         else:
-            part = 1 / len(objectives)
-            runs = [
-                _weight_flow(sample, o, x, grid, start, tolerance, _Watch(progress, k * part, part))
-                for k, (o, x) in enumerate(zip(objectives, numbers, strict=True))
-            ]
+            runs = _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
     return runs[0] if isinstance(objective, Objective) else runs
 
 
@@ -197,12 +195,14 @@ def _dual_flow(
     shape = weight.shape
     rate = weight * scale / sample.n
     products = 0
+    many = sample.n > _MANY and isinstance(sample.gram, Features)
+    most = _MOST_PRODUCTS // 4 if many else _MOST_PRODUCTS
     with _speeds(sample, start, (shift, scale, rate), threads) as speeds:
 
         def speed(log_time: float, state: Array) -> Array:
             nonlocal products
             products += 1
-            if products > _MOST_PRODUCTS:
+            if products > most:
                 raise _TooStiffError
             watch(log_time, first, grid[-1])
             return speeds(np.exp(log_time), state.reshape(shape)).ravel()
@@ -213,6 +213,8 @@ def _dual_flow(
             states = integrate(speed, np.zeros(rate.size), grid, first, size, tolerance)
             dual = states.reshape(len(grid), *shape)
         except _TooStiffError:
+            if many:
+                return _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
             stiff = [_stiff_dual(sample, x, grid, start, first, size, tolerance) for x in numbers]
             dual = np.stack(stiff, axis=1)
     return [
@@ -297,6 +299,24 @@ def _record(
         start.margins + moved @ sample.plane.T + product,
         dual,
     )
+
+
+def _weight_flows(
+    sample: Sample,
+    objectives: Sequence[Objective],
+    numbers: Sequence[tuple[Array, Array, Array]],
+    grid: Array,
+    start: Start,
+    tolerance: float,
+    watch: _Watch,
+) -> list[Trajectory]:
+    part = 1 / len(objectives)
+    return [
+        _weight_flow(
+            sample, each, x, grid, start, tolerance, _Watch(watch.progress, k * part, part)
+        )
+        for k, (each, x) in enumerate(zip(objectives, numbers, strict=True))
+    ]
 
 
 def _weight_flow(

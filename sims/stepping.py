@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import DOP853, LSODA, OdeSolver, Radau
+from scipy.integrate import BDF, DOP853, LSODA, OdeSolver, Radau
 
 from ..theory import PitfallsError
 
@@ -19,6 +19,7 @@ Array: TypeAlias = NDArray[np.float64]
 _STATIONARY = 1e-10
 # Steps between two looks at whether anything still moves: each costs a product.
 _A_LOOK = 8
+_WIDE = 256
 
 
 def integrate(
@@ -81,7 +82,9 @@ def integrate(
     options: dict[str, Any] = {"rtol": tolerance, "atol": 1e-3 * tolerance * size}
     if jacobian is not None:
         options["jac"] = jacobian
-    for method in (DOP853,) if jacobian is None else (LSODA, Radau):
+    # To a finite minimiser BDF needs a third of LSODA's Jacobians, which cost most in wide states.
+    implicit = BDF if settles and len(state) >= _WIDE else LSODA
+    for method in (DOP853,) if jacobian is None else (implicit, Radau):
         solver = method(speed, np.log(first), state, log_grid[-1], **options)
         done = int(np.searchsorted(log_grid, solver.t, side="right"))
         if done < len(log_grid) and not moving(solver.t, solver.y):

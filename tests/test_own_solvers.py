@@ -8,10 +8,12 @@ from pitfalls.sims import (
     Sample,
     draw,
     finite_minimiser,
+    flow,
     gradient_descent,
     gradient_flow,
     max_margin,
     ridge_path,
+    stepping,
 )
 from pitfalls.sims.exchange import exchange_singly
 from pitfalls.sims.minimiser import refuse_balanced
@@ -262,3 +264,22 @@ def test_the_finite_minimiser_is_where_the_flow_and_the_ridge_path_end(n, p):
 def test_data_that_can_be_separated_have_no_finite_minimiser(n, p):
     with pytest.raises(PitfallsError, match="max_margin"):
         finite_minimiser(own_sample(0, n, p)[2])
+
+
+def test_stiff_data_of_many_examples_are_integrated_in_their_weights(monkeypatch):
+    sample = own_sample(0, 80, 8)[2]
+    dual = gradient_flow(sample, Objective.erm(), [1.0, 1e3, 1e5])
+    monkeypatch.setattr(flow, "_MANY", 50)
+    monkeypatch.setattr(flow, "_MOST_PRODUCTS", 400)
+    weights = gradient_flow(sample, Objective.erm(), [1.0, 1e3, 1e5])
+    assert dual.dual is not None
+    assert weights.dual is None
+    assert np.abs(sample.weights(weights) - sample.weights(dual)).max() < 1e-5
+
+
+def test_wide_weights_settle_by_either_method(monkeypatch):
+    sample = own_sample(8, 300, 20, 0.3)[2]
+    narrow = gradient_flow(sample, Objective.erm(), [1.0, 1e2, 1e6])
+    monkeypatch.setattr(stepping, "_WIDE", 10)
+    wide = gradient_flow(sample, Objective.erm(), [1.0, 1e2, 1e6])
+    assert np.abs(narrow.coordinates - wide.coordinates).max() < 1e-6
