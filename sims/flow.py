@@ -48,6 +48,7 @@ def gradient_flow(
     *,
     tolerance: float = 1e-10,
     threads: int | None = None,
+    separable: bool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Trajectory: ...
 @overload
@@ -59,6 +60,7 @@ def gradient_flow(
     *,
     tolerance: float = 1e-10,
     threads: int | None = None,
+    separable: bool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[Trajectory]: ...
 def gradient_flow(
@@ -69,6 +71,7 @@ def gradient_flow(
     *,
     tolerance: float = 1e-10,
     threads: int | None = None,
+    separable: bool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Trajectory | list[Trajectory]:
     """Gradient flow ẇ = −∇ℓ(w), in dual form and log time (P1).
@@ -90,6 +93,9 @@ def gradient_flow(
     threads : int, optional
         All cores by default, and one inside `replicate`. The bytes are the same.
 
+    separable : bool, optional
+        Whether the examples that count can be separated, where that is known: finding out may take
+        as long as the flow.
     progress : callable, optional
         Called with the share of the way that is done, in log time.
 
@@ -128,7 +134,7 @@ def gradient_flow(
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
     with modest_blas(float(sample.n) ** 3):
         watch = _Watch(progress, 0.0, 1.0)
-        if _separable(sample, objectives):
+        if _separable(sample, objectives) if separable is None else separable:
             runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads, watch)
         else:
             runs = _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
