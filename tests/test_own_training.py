@@ -43,6 +43,7 @@ def few_sites():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prediction, "_SETS", 1)
         patch.setattr(prediction, "_SITES", 128)
+        patch.setattr(prediction, "_NARROW_SITES", 128)
         yield
 
 
@@ -387,6 +388,20 @@ def test_the_prediction_is_that_of_the_fitted_setting():
     ridge = train_own(own, ["erm"], ridge=True, points=2).runs[0]
     path = proportional.ridge_path(setting, Objective.erm(), [1.0, 1e-8]).accuracy(setting)
     assert ridge.predicted.accuracy.minority == pytest.approx(path.minority, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_the_prediction_of_narrow_data_comes_to_its_end(monkeypatch):
+    monkeypatch.setattr(prediction, "_SETS", 2)
+    monkeypatch.setattr(prediction, "_NARROW_SITES", 2048)
+    setting = Setting(900, 14, 0.9, 1.34, 1.03, core_noise=1.0)
+    _, own = of_a_draw(setting, test=0)
+    training = train_own(own, ["erm"], points=4)
+    run = training.runs[0]
+    assert not run.separable
+    assert run.run.times[-1] * training.prepared.unit == pytest.approx(1e3)
+    late, end = run.predicted.accuracy.minority[-1], run.predicted.limit.minority
+    assert late == pytest.approx(end, abs=0.015)
 
 
 def test_each_method_has_its_name_in_the_model():

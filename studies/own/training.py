@@ -32,9 +32,10 @@ __all__ = ["OwnRun", "OwnTraining", "train_own"]
 Array: TypeAlias = NDArray[np.float64]
 Update: TypeAlias = Callable[[int, int, str], None]
 
-# In the model's units: the first and the last time, the strongest and the weakest decay, and one
-# so weak that it is as good as none.
-_FIRST, _END = 1e-2, 1e6
+# In the model's units: the first and the last time, an earlier one where training has an end (P12
+# takes long to come to rest there), the strongest and the weakest decay, and one so weak that it is
+# as good as none.
+_FIRST, _END, _EARLY = 1e-2, 1e6, 1e3
 _STRENGTHS = (1.0, 1e-8)
 _WEAKEST = 1e-12
 # A held-out accuracy of 20,000 examples has three digits: six are enough for weights.
@@ -146,7 +147,8 @@ def train_own(
         Of `METHODS`; by default all that the groups and the fit admit.
     latest : float, optional
         Last time of the flow, t = learning rate × steps on these features, at most 1e16; by
-        default 1e6 over the squared length of the core direction.
+        default 1e6 over the squared length of the core direction, or 1e3 where some method ends at
+        a finite minimiser.
     learning_rate, steps : float and int, optional
         Of gradient descent.
     ridge : bool
@@ -190,8 +192,9 @@ def train_own(
     progress(0, 100, "fitting the model")
     prepared = prepare(own, center=center)
     chosen, left_out = _chosen(prepared, names, seed, methods is not None)
-    plan = _Plan(latest, learning_rate, steps, ridge, points, record)
     limits = _limits(prepared, chosen, lambda label: progress(2, 100, label))
+    end = _END if all(limit.separable for limit in limits) else _EARLY
+    plan = _Plan(latest, learning_rate, steps, ridge, points, record, end)
     trained = _trained(
         prepared,
         list(chosen.values()),
@@ -215,6 +218,7 @@ class _Plan(NamedTuple):
     ridge: bool
     points: int
     record: Sequence[float]
+    end: float
 
 
 class _Limit(NamedTuple):
@@ -284,7 +288,7 @@ def _trained(
         spaced = np.round(np.geomspace(1, max(last, 1), plan.points))
         record = np.unique(np.minimum(spaced.astype(np.int64), last))
         return gradient_descent(sample, objectives, plan.learning_rate, last, record=record)
-    end = min(_END / unit, LATEST) if plan.latest is None else plan.latest
+    end = min(plan.end / unit, LATEST) if plan.latest is None else plan.latest
     first = min(_FIRST / unit, end / 10)
     times = np.union1d(np.geomspace(first, end, plan.points), plan.record)
     return gradient_flow(sample, objectives, times, tolerance=_TOLERANCE, progress=progress)
