@@ -3,6 +3,7 @@
 from .batch import replicate, stream
 from .descent import gradient_descent
 from .drawing import draw
+from .fit import Fit, fit_setting
 from .flow import gradient_flow
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .influence import Influence, influence
@@ -18,6 +19,7 @@ __all__ = [
     "DenseGram",
     "DiagonalPlusPlane",
     "Features",
+    "Fit",
     "Gram",
     "Influence",
     "Sample",
@@ -26,6 +28,7 @@ __all__ = [
     "cross_risk",
     "draw",
     "finite_minimiser",
+    "fit_setting",
     "gradient_descent",
     "gradient_flow",
     "influence",
