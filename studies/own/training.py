@@ -193,8 +193,8 @@ def train_own(
     prepared = prepare(own, center=center)
     chosen, left_out = _chosen(prepared, names, seed, methods is not None)
     limits = _limits(prepared, chosen, lambda label: progress(2, 100, label))
-    end = _END if all(limit.separable for limit in limits) else _EARLY
-    plan = _Plan(latest, learning_rate, steps, ridge, points, record, end)
+    separable = all(limit.separable for limit in limits)
+    plan = _Plan(latest, learning_rate, steps, ridge, points, record, separable)
     trained = _trained(
         prepared,
         list(chosen.values()),
@@ -218,7 +218,7 @@ class _Plan(NamedTuple):
     ridge: bool
     points: int
     record: Sequence[float]
-    end: float
+    separable: bool
 
 
 class _Limit(NamedTuple):
@@ -288,10 +288,19 @@ def _trained(
         spaced = np.round(np.geomspace(1, max(last, 1), plan.points))
         record = np.unique(np.minimum(spaced.astype(np.int64), last))
         return gradient_descent(sample, objectives, plan.learning_rate, last, record=record)
-    end = min(plan.end / unit, LATEST) if plan.latest is None else plan.latest
+    end = plan.latest
+    if end is None:
+        end = min((_END if plan.separable else _EARLY) / unit, LATEST)
     first = min(_FIRST / unit, end / 10)
     times = np.union1d(np.geomspace(first, end, plan.points), plan.record)
-    return gradient_flow(sample, objectives, times, tolerance=_TOLERANCE, progress=progress)
+    return gradient_flow(
+        sample,
+        objectives,
+        times,
+        tolerance=_TOLERANCE,
+        separable=plan.separable,
+        progress=progress,
+    )
 
 
 def _limits(
