@@ -117,12 +117,12 @@ def fit_setting(sample: Sample) -> Fit:
     Examples
     --------
     >>> from pitfalls.sims import draw
-    >>> fit = fit_setting(draw(Setting.figure_1(), seed=1))
+    >>> fit = fit_setting(draw(Setting.figure_1(), seed=2))
     >>> found = fit.setting
     >>> round(found.gamma, 2), round(found.kappa, 3), round(found.delta, 2), round(fit.length, 2)
-    (5.01, 0.453, 1.83, 1.0)
+    (5.07, 0.468, 1.8, 0.98)
     >>> round(found.core_noise, 2), round(found.spurious_noise, 2), found.rho
-    (0.12, 0.12, 0.9)
+    (0.11, 0.12, 0.9)
     """
     groups = sample.groups
     counts = [0, 0] if groups is None else [int((groups == g).sum()) for g in (MAJORITY, MINORITY)]

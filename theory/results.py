@@ -75,8 +75,8 @@ class GroupAccuracy(Generic[Value]):
 
         Examples
         --------
-        >>> GroupAccuracy.counted([True, False, True], [1, 1, 0])
-        GroupAccuracy(majority=0.5, minority=1.0, worst=0.5, average=0.6666666666666666)
+        >>> GroupAccuracy.counted([True, False, True, True], [1, 1, 0, 0])
+        GroupAccuracy(majority=0.5, minority=1.0, worst=0.5, average=0.75)
         """
         table = np.asarray(right, dtype=float)
         inside = np.ones(table.shape[-1]) if groups is None else np.asarray(groups) == MAJORITY
