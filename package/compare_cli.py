@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exit_status import DONE
-from .own_cli import add_features, read_own
+from .flags import METHODS, add_features, add_setting, count, read_own, real, setting_of
+from .writing import check_writable, check_writable_folder, write_json
 
 if TYPE_CHECKING:
     from .studies import Comparison
@@ -17,8 +18,6 @@ __all__ = ["add_compare"]
 
 def add_compare(commands: Any) -> None:
     """Add the parser."""
-    from .cli import _METHODS, _add_setting, _count, _real
-
     compare = commands.add_parser(
         "compare",
         help="which method, until when: ranked at a time and in the limit",
@@ -26,28 +25,28 @@ def add_compare(commands: Any) -> None:
         "and say when to stop each and who leads when. Of a setting it is predicted, without data; "
         "with --features methods are trained on features of your own, and test examples counted.",
     )
-    _add_setting(compare, defaults=True)
-    add_features(compare, _real)
+    add_setting(compare, defaults=True)
+    add_features(compare)
     compare.add_argument(
         "--time",
-        type=_real,
+        type=real,
         metavar="T",
         help="t = rate × steps at which training would end: rank by it (default: by the limit)",
     )
     compare.add_argument(
         "--latest",
-        type=_real,
+        type=real,
         metavar="T",
         help="last time looked at, of a setting (default 1e12)",
     )
     compare.add_argument(
         "--objective",
         action="append",
-        choices=_METHODS,
+        choices=METHODS,
         help="may be given more than once (default: as far as they exist, of a setting all but "
         "mat, of own features all)",
     )
-    compare.add_argument("--seed", type=_count, default=0, metavar="N", help="default 0")
+    compare.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
     compare.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     compare.add_argument(
         "--figure", type=Path, metavar="DIR", help="draw it: DIR/comparison.png, .pdf and .csv"
@@ -56,15 +55,14 @@ def add_compare(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .cli import _check_writable, _check_writable_folder, _write_json
     from .show_compare import show_comparison
 
-    _check_writable(options.json)
+    check_writable(options.json)
     if options.figure is not None:
-        _check_writable_folder(options.figure)
+        check_writable_folder(options.figure)
     found = _compared(options)
     show_comparison(found)
-    _write_json(options.json, found.as_json())
+    write_json(options.json, found.as_json())
     if options.figure is not None:
         from .figures import comparison, style
 
@@ -77,13 +75,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _compared(options: argparse.Namespace) -> Comparison:
     from . import studies
-    from .cli import _SETTING, _count, _given
     from .show import progress
-    from .theory import Setting, SettingError
+    from .theory import SettingError
 
-    # Subsampling, which `train` has of own features only, is predicted here of a setting too.
-    flags = argparse.Namespace(**{**vars(options), "objective": None})
-    own = read_own(flags, _given(options))
+    own = read_own(options)
     if own is not None:
         if options.latest is not None:
             raise SettingError("--latest", options.latest, "left out with --features")
@@ -96,15 +91,10 @@ def _compared(options: argparse.Namespace) -> Comparison:
                 center=not options.no_center,
                 progress=update,
             )
-    defaults = {
-        name.replace("-", "_"): (_count if name in ("n", "d") else float)(default)
-        for name, default, _ in _SETTING
-    }
-    setting = Setting(**{**defaults, **_given(options)})
     latest = {} if options.latest is None else {"latest": options.latest}
     with progress() as update:
         return studies.compare(
-            setting,
+            setting_of(options),
             options.objective,
             time=options.time,
             seed=options.seed,
