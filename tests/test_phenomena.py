@@ -53,6 +53,7 @@ def test_there_are_enough_settings_of_every_phenomenon():
             assert min(abs(share - each) for each in same) < 1e-12
 
 
+@pytest.mark.slow
 def test_simulation_tends_to_the_prediction(table):
     assert table.holds
     scores = table.scores()
@@ -113,6 +114,7 @@ def test_times_are_those_of_the_theory():
             assert found["recovered"] == pytest.approx(crossings[-1], abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_point_is_what_it_says(table):
     [point] = [p for p in table.points if (p.case.name, p.quantity) == ("03", "subspaces")]
     case = CASES[2]
