@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
@@ -33,7 +33,9 @@ class _Minimiser(NamedTuple):
     left: float
 
 
-def finite_minimiser(sample: Sample, objective: Objective | None = None) -> Solution:
+def finite_minimiser(
+    sample: Sample, objective: Objective | None = None, initial: ArrayLike | None = None
+) -> Solution:
     """Where training ends on data that cannot be separated: the minimiser of ℓ(w).
 
     Newton's method on the weights, in O(np²) a step, or O(n³) for a Gram matrix. Beyond the
@@ -44,6 +46,9 @@ def finite_minimiser(sample: Sample, objective: Objective | None = None) -> Solu
     sample : Sample
     objective : Objective, optional
         ERM by default.
+    initial : array (p,), optional
+        Weights of an explicit sample that the search starts from, such as the end of a flow; zero
+        by default.
 
     Returns
     -------
@@ -52,6 +57,8 @@ def finite_minimiser(sample: Sample, objective: Objective | None = None) -> Solu
 
     Raises
     ------
+    SettingError
+        The initial weights do not fit the sample.
     PitfallsError
         There is none: the data can be separated (`max_margin` is where training tends to), or
         nearly so.
@@ -64,9 +71,16 @@ def finite_minimiser(sample: Sample, objective: Objective | None = None) -> Solu
     (0.693147, 0.693147)
     """
     weight, shift, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
+    start = sample.start(initial)
+    explicit = isinstance(sample.gram, Features)
     with modest_blas(float(sample.n) ** 3):
         rows = sample.gram.coordinates()
-        found = _minimise(rows, weight, shift, scale)
+        first = np.zeros(rows.shape[1])
+        if initial is not None and explicit:
+            given = np.asarray(initial, dtype=float)
+            columns = list(sample.plane_columns)
+            first = np.concatenate(((start.core, start.spurious), np.delete(given, columns)))
+        found = _minimise(rows, weight, shift, scale, first)
     if found is None or found.left > _VANISHING:
         raise PitfallsError(
             "the loss has no finite minimiser: these examples can be separated, or nearly so. "
@@ -75,7 +89,6 @@ def finite_minimiser(sample: Sample, objective: Objective | None = None) -> Solu
     plane = sample.plane
     core, spurious = _on_the_plane(rows, plane, found.weights)
     square = float(found.weights @ found.weights) - core**2 - spurious**2
-    explicit = isinstance(sample.gram, Features)
     return Solution(
         core,
         spurious,
@@ -118,7 +131,7 @@ def refuse_balanced(rows: Array) -> None:
     pitfalls.theory.errors.NotSeparableError: the examples cannot be separated: ...
     """
     one = np.ones(len(rows))
-    found = _minimise(rows, one, 0 * one, one)
+    found = _minimise(rows, one, 0 * one, one, np.zeros(rows.shape[1]))
     if found is not None and found.left <= _VANISHING:
         raise NotSeparableError(
             "the examples cannot be separated: logistic loss has a finite minimiser, where "
@@ -127,11 +140,13 @@ def refuse_balanced(rows: Array) -> None:
         )
 
 
-def _minimise(rows: Array, weight: Array, shift: Array, scale: Array) -> _Minimiser | None:
+def _minimise(
+    rows: Array, weight: Array, shift: Array, scale: Array, weights: Array
+) -> _Minimiser | None:
     """Newton's method with steps that no margin outruns; None once the examples are separated."""
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     counting = weight > 0
-    weights, margins, left = np.zeros(rows.shape[1]), np.zeros(len(rows)), np.inf
+    margins, left = times(rows, weights), np.inf
     for _ in range(_MOST_STEPS):
         argument = -scale * margins - shift
         push = weight * scale * expit(argument)

@@ -283,3 +283,13 @@ def test_wide_weights_settle_by_either_method(monkeypatch):
     monkeypatch.setattr(stepping, "_WIDE", 10)
     wide = gradient_flow(sample, Objective.erm(), [1.0, 1e2, 1e6])
     assert np.abs(narrow.coordinates - wide.coordinates).max() < 1e-6
+
+
+def test_the_search_may_start_where_a_flow_ended():
+    sample = own_sample(7, 300, 12, 0.3)[2]
+    run = gradient_flow(sample, Objective.erm(), [10.0])
+    found = finite_minimiser(sample)
+    again = finite_minimiser(sample, None, sample.weights(run)[0])
+    assert np.abs(sample.weights(again) - sample.weights(found)).max() < 1e-9
+    with pytest.raises(SettingError, match="initial"):
+        finite_minimiser(sample, None, np.ones(5))

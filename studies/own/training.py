@@ -192,8 +192,8 @@ def train_own(
     progress(0, 100, "fitting the model")
     prepared = prepare(own, center=center)
     chosen, left_out = _chosen(prepared, names, seed, methods is not None)
-    limits = _limits(prepared, chosen, lambda label: progress(2, 100, label))
-    separable = all(limit.separable for limit in limits)
+    margins = _max_margins(prepared, chosen, lambda label: progress(2, 100, label))
+    separable = None not in margins
     plan = _Plan(latest, learning_rate, steps, ridge, points, record, separable)
     trained = _trained(
         prepared,
@@ -202,8 +202,9 @@ def train_own(
         lambda share: progress(5 + int(70 * share), 100, "training"),
     )
     runs: list[OwnRun] = []
-    for (name, each), run, limit in zip(chosen.items(), trained, limits, strict=True):
-        progress(75 + 25 * len(runs) // len(chosen), 100, f"predicting {each.name}")
+    for (name, each), run, margin in zip(chosen.items(), trained, margins, strict=True):
+        progress(75 + 25 * len(runs) // len(chosen), 100, f"limit of {each.name}")
+        limit = margin or _minimiser(prepared, each, run)
         runs.append(_one(prepared, name, run, limit))
     progress(100, 100, "done")
     return OwnTraining(prepared, seed, runs, left_out)
@@ -303,16 +304,16 @@ def _trained(
     )
 
 
-def _limits(
+def _max_margins(
     prepared: Prepared, chosen: dict[str, Objective], progress: Callable[[str], None]
-) -> list[_Limit]:
-    """A max margin for every scale and support, a finite minimiser where there is none."""
+) -> list[_Limit | None]:
+    """A max margin for every scale and support, as far as they can be separated."""
     sample = prepared.sample
     found: dict[bytes, _Limit] = {}
     hopeless: set[bytes] = set()
-    limits = []
+    limits: list[_Limit | None] = []
     for each in chosen.values():
-        progress(f"limit of {each.name}")
+        progress(f"max margin of {each.name}")
         weight, _, scale = each.resolve(sample.groups, sample.n)
         counting = (weight > 0).tobytes()
         key = counting + scale.tobytes()
@@ -322,11 +323,11 @@ def _limits(
                 found[key] = _Limit(solution, sample.weights(solution), True)
             except NotSeparableError:
                 hopeless.add(counting)
-        limits.append(_minimiser(prepared, each) if counting in hopeless else found[key])
+        limits.append(found.get(key))
     return limits
 
 
-def _minimiser(prepared: Prepared, objective: Objective) -> _Limit:
+def _minimiser(prepared: Prepared, objective: Objective, run: Trajectory) -> _Limit:
     """A finite minimiser, or close to the lowest loss where a direction is still free.
 
     A rare feature, such as a pixel that few pictures have, can let some margins grow for ever while
@@ -334,7 +335,7 @@ def _minimiser(prepared: Prepared, objective: Objective) -> _Limit:
     """
     sample = prepared.sample
     try:
-        solution = finite_minimiser(sample, objective)
+        solution = finite_minimiser(sample, objective, sample.weights(run)[-1])
     except PitfallsError:
         path = ridge_path(sample, objective, [_WEAKEST * prepared.unit])
         return _Limit(path.at(0), sample.weights(path)[0], False)
