@@ -89,10 +89,11 @@ def finite_minimiser(
     plane = sample.plane
     core, spurious = _on_the_plane(rows, plane, found.weights)
     square = float(found.weights @ found.weights) - core**2 - spurious**2
+    memory = np.linalg.norm(found.weights[2:]) if explicit else np.sqrt(max(square, 0.0))
     return Solution(
         core,
         spurious,
-        float(np.sqrt(max(square, 0.0))),
+        float(memory),
         margins=found.margins,
         weights=found.weights if explicit else None,
     )

@@ -14,6 +14,7 @@ __all__ = ["plane_of_means", "turned"]
 Array: TypeAlias = NDArray[np.float64]
 
 _TINY = 1e-12
+_A_BLOCK = 1024
 
 
 def plane_of_means(features: Array, labels: Array, groups: NDArray[np.int64] | None) -> Array:
@@ -61,7 +62,7 @@ def _unit(vector: Array, otherwise: Array) -> Array:
     return vector / length if length > 0 else otherwise
 
 
-def turned(features: Array, axes: Array) -> Array:
+def turned(features: Array, axes: Array, *, overwrite: bool = False) -> Array:
     """The features in an orthonormal basis whose first two vectors are given.
 
     Lengths and inner products stay, so that training is the same: x·Q with Q of two Householder
@@ -72,6 +73,8 @@ def turned(features: Array, axes: Array) -> Array:
     features : array (n, p)
     axes : array (2, p)
         Orthonormal.
+    overwrite : bool
+        Turn ``features`` in place: there may be little room for a copy.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def turned(features: Array, axes: Array) -> Array:
     >>> turned(x, np.array([[0.0, 0.0, 1.0], [0.6, 0.8, 0.0]])).round(9) + 0.0
     array([[1., 5., 0.]])
     """
-    found = features.copy()
+    found = features if overwrite else features.copy()
     axes = axes.copy()
     for k in (0, 1):
         # Onto the side of its axis that is further away: no digits cancel.
@@ -92,8 +95,13 @@ def turned(features: Array, axes: Array) -> Array:
         sign = 1.0 if mirror[k] >= 0 else -1.0
         mirror[k] += sign
         mirror /= np.linalg.norm(mirror)
-        for rows in (found, axes):
-            rows -= 2 * np.outer(rows @ mirror, mirror)
+        for start in range(0, len(found), _A_BLOCK):
+            _reflect(found[start : start + _A_BLOCK], mirror)
+        _reflect(axes, mirror)
         found[:, k] *= -sign
         axes[:, k] *= -sign
     return found
+
+
+def _reflect(rows: Array, mirror: Array) -> None:
+    rows -= 2 * np.outer(rows @ mirror, mirror)

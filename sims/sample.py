@@ -206,7 +206,8 @@ class Sample:
                     "groups", groups, f"of shape ({n},): 1 for the majority, 0 for the minority"
                 )
             observed = observed.astype(np.int64)
-        folded = x * y[:, None]
+        # x is a copy already.
+        folded = np.multiply(x, y[:, None], out=x)
         u = np.ascontiguousarray(folded[:, list(columns)])
         source = Features(u, np.ascontiguousarray(np.delete(folded, columns, axis=1)))
         return cls(u, y, observed, source, plane_columns=(columns[0], columns[1]))

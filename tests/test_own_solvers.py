@@ -44,8 +44,11 @@ def test_turned_features_keep_their_products_and_have_the_axes_first(seed, n, p)
 @pytest.mark.parametrize("axes", [np.eye(2, 4), -np.eye(2, 4), np.eye(2, 4)[::-1], np.eye(4)[2:]])
 def test_axes_that_are_columns_cost_no_digits(axes):
     x = np.arange(12.0).reshape(3, 4)
-    assert np.abs(turned(x, axes)[:, :2] - x @ axes.T).max() < 1e-14
+    expected = x @ axes.T
+    assert np.abs(turned(x, axes)[:, :2] - expected).max() < 1e-14
     assert x.tolist() == np.arange(12.0).reshape(3, 4).tolist()
+    assert turned(x, axes, overwrite=True) is x
+    assert np.abs(x[:, :2] - expected).max() < 1e-14
 
 
 @given(SEEDS, st.integers(2, 9), st.sampled_from(["both", "one", "none"]))

@@ -102,10 +102,12 @@ def prepare(own: OwnFeatures, *, center: bool = True) -> Prepared:
     mean = train.features.mean(axis=0) if center else np.zeros(train.features.shape[1])
     centred = train.features - mean
     axes = plane_of_means(centred, train.labels, train.groups)
-    sample = Sample.from_arrays(turned(centred, axes), train.labels, train.groups)
+    centred = turned(centred, axes, overwrite=True)
+    sample = Sample.from_arrays(centred, train.labels, train.groups)
+    del centred
     test = own.test
     if test is not None:
-        test = replace(test, features=turned(test.features - mean, axes))
+        test = replace(test, features=turned(test.features - mean, axes, overwrite=True))
     fit, unfit = None, ""
     try:
         fit = fit_setting(sample)
