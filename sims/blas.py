@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from .threads import modest_blas
+from .threads import SOUND, modest_blas, sound_blas
 
 __all__ = ["crossed", "mirrored", "square", "symmetric_times", "times"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 _TILE = 64
+_PANEL = 4096
 
 
 def square(rows: Array, onto: Array | None = None) -> Array:
@@ -40,10 +41,25 @@ def square(rows: Array, onto: Array | None = None) -> Array:
     n, p = rows.shape
     if p == 0:
         return np.zeros((n, n)) if onto is None else onto.copy()
-    # LAPACK's lower triangle, which is the faster one, is the upper one of rows.
-    start = {} if onto is None else {"beta": 1.0, "c": onto.T}
     with modest_blas(float(n) ** 2 * p):
+        if n > SOUND:
+            return mirrored(_upper(rows, onto))
+        # LAPACK's lower triangle, which is the faster one, is the upper one of rows.
+        start = {} if onto is None else {"beta": 1.0, "c": onto.T}
         return mirrored(blas.dsyrk(1.0, rows.T, trans=1, lower=1, **start).T)
+
+
+def _upper(rows: Array, onto: Array | None) -> Array:
+    """The upper triangle of ``onto`` + A·Aᵀ, panel by panel: general products, on all threads."""
+    n = len(rows)
+    found = np.zeros((n, n)) if onto is None else onto.copy()
+    for i in range(0, n, _PANEL):
+        for j in range(i, n, _PANEL):
+            panel = rows[i : i + _PANEL], rows[j : j + _PANEL]
+            found[i : i + _PANEL, j : j + _PANEL] += blas.dgemm(
+                1.0, panel[1].T, panel[0].T, trans_a=1
+            ).T
+    return found
 
 
 def crossed(rows: Array) -> Array:
@@ -62,7 +78,7 @@ def crossed(rows: Array) -> Array:
     n, p = rows.shape
     if 0 in rows.shape:
         return np.zeros((p, p))
-    with modest_blas(float(p) ** 2 * n):
+    with modest_blas(float(p) ** 2 * n), sound_blas(p):
         return mirrored(blas.dsyrk(1.0, rows.T, lower=1).T)
 
 

@@ -15,7 +15,7 @@ from .blas import mirrored, square
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .sample import Sample
 from .seeds import LENGTHS, MEMORY, PLANE, Seed, generator, seed_sequence
-from .threads import cores, modest_blas
+from .threads import cores, modest_blas, sound_blas
 
 __all__ = ["Kind", "draw"]
 
@@ -127,5 +127,5 @@ def _times_transpose(factor: Array) -> Array:
     n, k = factor.shape
     if k < n:
         return square(factor)
-    with modest_blas(n**3 / 3):
+    with modest_blas(n**3 / 3), sound_blas(n):
         return mirrored(dlauum(factor.T, lower=1)[0].T)

@@ -16,6 +16,7 @@ from scipy.linalg import lapack, qr_delete
 
 from ..theory import NotSeparableError, PitfallsError
 from .blas import symmetric_times, times
+from .threads import sound_blas
 
 __all__ = [
     "exchange_blocks",
@@ -131,7 +132,9 @@ def _solve_support(gram: Array, support: Mask) -> tuple[Mask, Array]:
     factor = regular_factor(part(gram, index))
     if factor is None:
         block = part(gram, index)
-        factor, order, rank, _ = lapack.dpstrf(block.T, _DEPENDENT * block.diagonal().max(), 1)
+        least = _DEPENDENT * block.diagonal().max()
+        with sound_blas(len(block)):
+            factor, order, rank, _ = lapack.dpstrf(block.T, least, 1)
         index, factor = index[order[:rank] - 1], factor[:rank, :rank]
         support = np.zeros_like(support)
         support[index] = True
@@ -166,7 +169,8 @@ def regular_factor(gram: Array) -> Array | None:
     """
     size = gram.diagonal().copy()
     factor: Array
-    factor, failed = lapack.dpotrf(gram.T, lower=1, clean=0, overwrite_a=1)
+    with sound_blas(len(gram)):
+        factor, failed = lapack.dpotrf(gram.T, lower=1, clean=0, overwrite_a=1)
     if failed or not (factor.diagonal() ** 2 > _DEPENDENT * size).all():
         return None
     return factor

@@ -16,6 +16,7 @@ from ..theory.memory import require
 from .blas import crossed, times
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample
+from .threads import sound_blas
 
 __all__ = ["Frame", "Solve", "frame_of"]
 
@@ -102,7 +103,8 @@ class _Dual(Frame):
         matrix = root[:, None] * block
         matrix *= root
         matrix.flat[:: len(root) + 1] += 1
-        factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        with sound_blas(len(matrix)):
+            factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
 
         def solve(x: Array) -> Array:
             product = root * (self.gram @ x)[moving]
@@ -151,7 +153,8 @@ class _Weights(Frame):
         size = np.sqrt(matrix.diagonal())
         matrix /= size
         matrix /= size[:, None]
-        factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        with sound_blas(len(matrix)):
+            factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
         pivot = float((factor.diagonal() ** 2).min(initial=1.0))
         if pivot < poor:
             raise LinAlgError
@@ -281,7 +284,8 @@ def _without_noise(rows: Array, lengths: Array | float) -> Array:
 def _smallest_pivot(gram: Array) -> float:
     """The least share of an example's squared length that those before it do not explain."""
     try:
-        factor = cholesky(gram, lower=True, check_finite=False)
+        with sound_blas(len(gram)):
+            factor = cholesky(gram, lower=True, check_finite=False)
     except LinAlgError:
         return 0.0
     return float((factor.diagonal() ** 2 / gram.diagonal()).min())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
 from .blas import square, symmetric_times, times
+from .threads import sound_blas
 
 __all__ = ["DenseGram", "DiagonalPlusPlane", "Features", "Gram"]
 
@@ -123,7 +124,8 @@ class Gram(ABC):
         >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).solve(np.ones(1))
         array([0.16666667])
         """
-        return np.asarray(cho_solve(cho_factor(self.matrix(), lower=True), target))
+        with sound_blas(len(self.plane)):
+            return np.asarray(cho_solve(cho_factor(self.matrix(), lower=True), target))
 
     def matrix(self) -> Array:
         """G as an array (n, n).
@@ -155,7 +157,8 @@ class Gram(ABC):
         array([[2.],
                [1.]])
         """
-        factor, order, rank, _ = lapack.dpstrf(self.matrix().T, lower=1)
+        with sound_blas(len(self.plane)):
+            factor, order, rank, _ = lapack.dpstrf(self.matrix().T, lower=1)
         rows = np.empty((len(factor), rank))
         rows[order - 1] = np.tril(factor)[:, :rank]
         return rows

@@ -13,7 +13,7 @@ from ..theory import NotSeparableError, Objective, PitfallsError, Solution
 from .blas import crossed, times
 from .gram import Features
 from .sample import Sample
-from .threads import modest_blas
+from .threads import modest_blas, sound_blas
 
 __all__ = ["finite_minimiser", "refuse_balanced"]
 
@@ -157,7 +157,8 @@ def _minimise(
             break
         matrix = crossed(np.sqrt(push * scale * expit(-argument))[:, None] * rows)
         matrix.flat[:: len(matrix) + 1] += _DAMPING * matrix.trace()
-        step = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), pull)
+        with sound_blas(len(matrix)):
+            step = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), pull)
         moved = times(rows, step)
         # No example's margin by more than its curvature tells of.
         size = min(1.0, _STRIDE / max(float(np.abs(scale * moved).max()), 1e-300))

@@ -17,9 +17,11 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["alone", "cores", "modest_blas", "on_one_core", "one_blas_thread"]
+__all__ = ["SOUND", "alone", "cores", "modest_blas", "on_one_core", "one_blas_thread", "sound_blas"]
 
 _MANY = 4e9
+SOUND = 16_384
+"""Rows of a triangle up to which OpenBLAS may work on it by several threads."""
 
 _thread = threading.local()
 
@@ -129,6 +131,26 @@ def modest_blas(operations: float) -> Iterator[None]:
     {1}
     """
     if operations >= _MANY:
+        yield
+        return
+    with one_blas_thread():
+        yield
+
+
+@contextmanager
+def sound_blas(rows: int) -> Iterator[None]:
+    """BLAS on one thread for symmetric products and factorisations of very many rows.
+
+    From 19,600 rows on those of OpenBLAS 0.3.30 end in a segmentation fault on two threads: what a
+    thread is given does not fit in the buffer that it has.
+
+    Examples
+    --------
+    >>> with sound_blas(SOUND + 1):
+    ...     {library["num_threads"] for library in _controller().select(user_api="blas").info()}
+    {1}
+    """
+    if rows <= SOUND:
         yield
         return
     with one_blas_thread():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pitfalls.sims import blas
 from pitfalls.sims.blas import square, symmetric_times, times
 from pitfalls.sims.gram import DenseGram
 from samples import array_samples, difference, model_samples
@@ -55,3 +56,15 @@ def test_a_dense_gram_matrix_needs_no_factor(factor):
     gram = DenseGram(np.zeros((3, 2)), memory, factor)
     rows = gram.coordinates()
     np.testing.assert_allclose(rows @ rows.T, memory, atol=1e-15)
+
+
+def test_products_of_many_rows_in_panels_are_those_of_few(monkeypatch):
+    # Several threads of OpenBLAS crash in a triangle of 20,000 rows; ours are 50 for 20,000.
+    rng = np.random.default_rng(0)
+    rows, onto = rng.standard_normal((50, 7)), np.eye(50)
+    whole, added = square(rows), square(rows, onto)
+    monkeypatch.setattr(blas, "SOUND", 49)
+    monkeypatch.setattr(blas, "_PANEL", 16)
+    assert np.abs(square(rows) - whole).max() < 1e-14
+    assert np.abs(square(rows, onto) - added).max() < 1e-14
+    assert (onto == np.eye(50)).all()
