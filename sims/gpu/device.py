@@ -1,0 +1,222 @@
+"""A device, as the engine needs it; CuPy's, and what to do where there is none."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, Literal, NoReturn, Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...theory import ResourceError, SettingError
+from .sources import INSTANCES, OPTIONS, source
+
+__all__ = ["Backend", "CudaDevice", "Device", "chosen", "open_device"]
+
+
+class Device(Protocol):
+    """What the engine needs of a device.
+
+    Attributes
+    ----------
+    name : str
+    arrays : module
+        CuPy, or whatever has NumPy's functions for the device's arrays.
+    most_shared : int
+        Bytes of shared memory that a block can have.
+    processors : int
+        Multiprocessors: as many blocks run side by side at least.
+    out_of_memory : type of exception
+        What an array that does not fit raises.
+    """
+
+    name: str
+    arrays: Any
+    most_shared: int
+    processors: int
+    out_of_memory: type[Exception]
+
+    def free_bytes(self) -> float:
+        """Memory that new arrays can have."""
+        ...
+
+    def launch(
+        self, file: str, kernel: str, grid: tuple[int, ...], threads: int, shared: int, *args: Any
+    ) -> None:
+        """Start a kernel; arguments are arrays, NumPy scalars, or None for a null pointer."""
+        ...
+
+    def fetch(self, array: Any) -> NDArray[Any]:
+        """An array of the device as NumPy's, once it is computed."""
+        ...
+
+
+Backend: TypeAlias = Literal["cpu", "gpu", "auto"] | Device
+
+
+class CudaDevice:
+    """The current CUDA device, through CuPy; made by `open_device`.
+
+    Kernels are compiled by NVRTC when they are first launched, and kept in CuPy's disk cache.
+
+    Parameters
+    ----------
+    cupy : module
+
+    Examples
+    --------
+    >>> CudaDevice.__init__.__annotations__["return"]
+    'None'
+    """
+
+    def __init__(self, cupy: Any) -> None:
+        device = cupy.cuda.Device()
+        properties = cupy.cuda.runtime.getDeviceProperties(device.id)
+        self.arrays = cupy
+        self.name = properties["name"].decode()
+        self.most_shared = int(properties["sharedMemPerBlockOptin"])
+        self.processors = int(properties["multiProcessorCount"])
+        self.out_of_memory: type[Exception] = cupy.cuda.memory.OutOfMemoryError
+        self._modules: dict[str, Any] = {}
+        self._kernels: dict[tuple[str, str], Any] = {}
+
+    def free_bytes(self) -> float:
+        """Memory that is free, or held by CuPy's pool and unused.
+
+        Examples
+        --------
+        >>> CudaDevice.free_bytes.__name__
+        'free_bytes'
+        """
+        free, _ = self.arrays.cuda.runtime.memGetInfo()
+        return float(free + self.arrays.get_default_memory_pool().free_bytes())
+
+    def launch(
+        self, file: str, kernel: str, grid: tuple[int, ...], threads: int, shared: int, *args: Any
+    ) -> None:
+        """Start a kernel on the current stream.
+
+        Examples
+        --------
+        >>> CudaDevice.launch.__name__
+        'launch'
+        """
+        found = self._kernel(file, kernel)
+        if shared > 48 * 1024:
+            found.max_dynamic_shared_size_bytes = shared
+        null = np.uint64(0)
+        found(grid, (threads,), tuple(null if a is None else a for a in args), shared_mem=shared)
+
+    def _kernel(self, file: str, name: str) -> Any:
+        if (file, name) not in self._kernels:
+            if file not in self._modules:
+                self._modules[file] = self.arrays.RawModule(
+                    code=source(file), options=OPTIONS, name_expressions=INSTANCES[file]
+                )
+            self._kernels[file, name] = self._modules[file].get_function(name)
+        return self._kernels[file, name]
+
+    def fetch(self, array: Any) -> NDArray[Any]:
+        """Copy to the host.
+
+        Examples
+        --------
+        >>> CudaDevice.fetch.__name__
+        'fetch'
+        """
+        return cast("NDArray[Any]", self.arrays.asnumpy(array))
+
+
+def open_device() -> CudaDevice:
+    """The current CUDA device.
+
+    Raises
+    ------
+    ResourceError
+        There is no CuPy, no driver, no device, or a driver that is too old, with what to do.
+
+    Examples
+    --------
+    >>> open_device.__name__
+    'open_device'
+    """
+    if importlib.util.find_spec("cupy") is None:
+        raise ResourceError(
+            "backend 'gpu': CuPy is not installed. Install it with: pip install 'pitfalls[gpu]' "
+            "(for CUDA 12: pip install 'cupy-cuda12x[ctk]'), or use backend 'cpu'."
+        )
+    try:
+        import cupy
+    except ImportError as error:
+        raise ResourceError(
+            f"backend 'gpu': CuPy cannot be loaded ({error}). Install the CuPy that fits the "
+            "machine's CUDA, and no other beside it: cupy-cuda13x or cupy-cuda12x, with [ctk]."
+        ) from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        _refuse(cupy, error)
+    if count == 0:
+        raise ResourceError(
+            "backend 'gpu': the driver sees no CUDA device. Is CUDA_VISIBLE_DEVICES empty? "
+            "`nvidia-smi` lists the devices; or use backend 'cpu'."
+        )
+    return CudaDevice(cupy)
+
+
+def _refuse(cupy: Any, error: Exception) -> NoReturn:
+    """What an error of the CUDA runtime means, and what to do."""
+    try:
+        driver = cupy.cuda.runtime.driverGetVersion()
+    except cupy.cuda.runtime.CUDARuntimeError:
+        driver = 0
+    runtime = cupy.cuda.runtime.runtimeGetVersion()
+    if "NoDevice" in str(error):
+        found, fix = "the driver sees no CUDA device", "Is CUDA_VISIBLE_DEVICES empty?"
+    elif driver == 0:
+        found, fix = "there is no NVIDIA driver", "Install it (`nvidia-smi` must list a device)"
+    elif driver < runtime:
+        found = f"the driver knows CUDA {_dotted(driver)}, and CuPy needs {_dotted(runtime)}"
+        fix = "Update the driver, or install the CuPy of its version (cupy-cuda12x[ctk])"
+    else:
+        found, fix = f"CUDA fails ({error})", "`nvidia-smi` tells whether the device is well"
+    raise ResourceError(f"backend 'gpu': {found}. {fix}, or use backend 'cpu'.") from error
+
+
+def _dotted(version: int) -> str:
+    """13000 as 13.0."""
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def chosen(backend: Backend) -> Device | None:
+    """The device that a ``backend`` argument means; None for the CPU.
+
+    Parameters
+    ----------
+    backend : {"cpu", "gpu", "auto"} or Device
+        "auto" is the GPU where there is one that can be used.
+
+    Raises
+    ------
+    SettingError
+        It is none of these.
+    ResourceError
+        "gpu", and none can be used: see `open_device`.
+
+    Examples
+    --------
+    >>> chosen("cpu") is None
+    True
+    """
+    if backend == "cpu":
+        return None
+    if backend == "gpu":
+        return open_device()
+    if backend == "auto":
+        try:
+            return open_device()
+        except ResourceError:
+            return None
+    if isinstance(backend, str) or not hasattr(backend, "launch"):
+        raise SettingError("backend", backend, "'cpu', 'gpu', 'auto', or a device that is open")
+    return backend

@@ -1,0 +1,213 @@
+"""Descent and flow of a batch."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import DOP853
+
+from ...theory import PitfallsError, SettingError
+from .batch import Batch
+from .sources import MOST_METHODS, instance
+
+from .shape import Shape, shape
+
+__all__ = ["Recorded", "descend", "flow"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+# Numbers of its array that a block reads in one launch: a fraction of a second.
+_READ_A_LAUNCH = 2e9
+
+
+class Recorded(NamedTuple):
+    """What was recorded of a batch.
+
+    Attributes
+    ----------
+    values : array (B, R, K, 6)
+        Core and spurious weight (the start's not added), ‖w_ε‖, loss, and train accuracies of
+        majority and minority.
+    dual, margins : arrays (B, R, K, n), or None
+    done : boolean array (B,)
+        False where the device has given a replicate up, which needs another way.
+
+    Examples
+    --------
+    >>> Recorded(np.zeros((1, 2, 3, 6)), None, None, np.ones(1, dtype=bool)).values.shape
+    (1, 2, 3, 6)
+    """
+
+    values: Array
+    dual: Array | None
+    margins: Array | None
+    done: NDArray[np.bool_]
+
+
+def descend(
+    batch: Batch,
+    methods: Array,
+    recorded: NDArray[np.int64],
+    *,
+    data: Any = None,
+    squares: Array | None = None,
+    examples: bool = False,
+    single: bool = False,
+) -> Recorded:
+    """Full-batch gradient descent of every replicate (P1).
+
+    Parameters
+    ----------
+    batch : Batch
+    methods : array (B, 4, K, n)
+        Shift, scale, weight, and the learning rate times qΔ/n.
+    recorded : integer array (R,)
+        Step numbers, increasing, each meaning "after that many updates".
+    data : array of the device (B, 5, n), optional
+        `Batch.data`; by default with weights that start at zero.
+    squares : array (B,), optional
+        ‖w_ε(0)‖².
+    examples : bool
+        Keep dual weights and margins.
+    single : bool
+        Products in single precision: half the memory traffic, and weights off by less than 1e-6 of
+        their size.
+    """
+    run = _Run(batch, methods, len(recorded), data, squares, examples, single)
+    xp = batch.device.arrays
+    steps = xp.asarray(recorded.astype(np.int64))
+    dual = xp.zeros(run.methods.shape[:1] + run.methods.shape[2:])
+    end = int(recorded[-1]) + 1
+    waves = -(-len(batch) // batch.device.processors)
+    stride = max(1, int(_READ_A_LAUNCH / (run.shape.n * run.shape.pitch * waves)))
+    for first in range(0, end, stride):
+        run.launch(
+            "descend",
+            steps,
+            np.int32(len(recorded)),
+            np.int64(first),
+            np.int64(min(first + stride, end)),
+            dual,
+            run.spill,
+            *run.outputs,
+        )
+    return run.fetched(np.ones(len(batch), dtype=bool))
+
+
+def flow(
+    batch: Batch,
+    methods: Array,
+    times: Array,
+    *,
+    tolerance: float = 1e-10,
+    most_products: int = 20_000,
+    data: Any = None,
+    squares: Array | None = None,
+    examples: bool = False,
+    single: bool = False,
+) -> Recorded:
+    """Gradient flow of every replicate, in log time, each with steps of its own.
+
+    Of examples that can be separated: on others dual weights grow like t, and a replicate is given
+    up. K methods of a replicate share their steps.
+
+    Parameters
+    ----------
+    batch : Batch
+    methods : array (B, 4, K, n)
+        Shift, scale, weight, and qΔ/n.
+    times : array (T,)
+        Increasing, t = learning rate × steps.
+    tolerance : float
+        Relative error per step.
+    most_products : int
+        Beyond, a replicate is stiff, and given up.
+    data, squares, examples, single
+        As for `descend`.
+    """
+    run = _Run(batch, methods, len(times), data, squares, examples, single)
+    xp = batch.device.arrays
+    parts = (DOP853.A[:12, :12], DOP853.B, DOP853.C[:12], DOP853.E3, DOP853.E5)
+    coefficients = xp.asarray(np.concatenate([np.ravel(part) for part in parts]))
+    count, _, k, n = run.methods.shape
+    status = xp.zeros(count, dtype=np.int32)
+    run.launch(
+        "flow",
+        coefficients,
+        xp.asarray(np.asarray(times, dtype=float)),
+        np.int32(len(times)),
+        np.float64(tolerance),
+        np.int32(most_products),
+        xp.empty((count, DOP853.n_stages + 3, k, n)),
+        run.spill,
+        *run.outputs,
+        status,
+    )
+    return run.fetched(batch.device.fetch(status) == 0)
+
+
+class _Run:
+    """Arrays and launches that descent and flow share; more than four methods go in parts."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        methods: Array,
+        records: int,
+        data: Any,
+        squares: Array | None,
+        examples: bool,
+        single: bool,
+    ) -> None:
+        count, four, k, n = methods.shape
+        if (count, four, n) != (len(batch), 4, batch.n) or not 1 <= k <= MOST_METHODS:
+            raise SettingError(
+                "methods",
+                methods.shape,
+                f"of shape ({len(batch)}, 4, K, {batch.n}), K in 1 … {MOST_METHODS}",
+            )
+        xp = batch.device.arrays
+        self.batch, self.single = batch, single
+        self.shape: Shape = shape(n, k, single, batch.device.most_shared)
+        self.methods = xp.asarray(np.ascontiguousarray(methods, dtype=float))
+        self.data = batch.data() if data is None else data
+        self.squares = xp.asarray(np.zeros(count) if squares is None else squares)
+        self.matrices = batch.matrices
+        if single:
+            self.matrices = xp.zeros((count, n, self.shape.pitch), dtype=np.float32)
+            self.matrices[:, :, : n + 2] = batch.matrices[:, :, : n + 2]
+        self.spill = None
+        if not self.shape.partial_inside:
+            self.spill = xp.empty((count, self.shape.segments, k, self.shape.pitch))
+        kept = (count, records, k, n)
+        self.outputs = (
+            xp.empty((count, records, k, 6)),
+            xp.empty(kept) if examples else None,
+            xp.empty(kept) if examples else None,
+        )
+
+    def launch(self, name: str, *rest: Any) -> None:
+        """A kernel of this run's shape and precision on all replicates."""
+        n, pitch, segments, tile_rows, inside, resident, threads, shared = self.shape
+        self.batch.device.launch(
+            f"{name}.cu",
+            instance(name, self.single, self.methods.shape[2], resident),
+            (len(self.batch), 1, 1),
+            threads,
+            shared,
+            *map(np.int32, (n, pitch, segments, tile_rows, inside)),
+            self.matrices,
+            self.data,
+            self.methods,
+            self.squares,
+            *rest,
+        )
+
+    def fetched(self, done: NDArray[np.bool_]) -> Recorded:
+        fetch = self.batch.device.fetch
+        values, dual, margins = (None if a is None else fetch(a) for a in self.outputs)
+        if values is None:
+            raise PitfallsError("nothing was recorded")
+        return Recorded(values, dual, margins, done)
