@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims.threads import cores
+from ..studies.info import processor
 
 __all__ = ["Program", "Report", "Row", "Update", "alternate", "exponent", "machine", "peak"]
 
@@ -217,17 +218,6 @@ def peak(function: Callable[[], Any]) -> float:
         tracemalloc.stop()
 
 
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def _best(function: Callable[[], Any], rounds: int = 5) -> float:
     times = []
     for _ in range(rounds):
@@ -262,7 +252,7 @@ def machine() -> dict[str, Any]:
     vector, other = np.ones(length), np.ones(length)
     square = np.ones((side, side))
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": min(cores(), os.cpu_count() or 1),
         "python": platform.python_version(),
         "versions": versions,

@@ -23,6 +23,7 @@ __all__ = [
     "colour",
     "long_form",
     "new_figure",
+    "rendered",
     "save",
     "style",
     "time_axis",
@@ -62,6 +63,13 @@ _RC: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
+}
+
+
+# What differs between two runs or two versions of matplotlib is left out of the files.
+_TIMELESS: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
 }
 
 
@@ -155,6 +163,27 @@ def _text(value: object) -> object:
     return "" if math.isnan(value) else f"{value:.10g}"
 
 
+def rendered(figure: Figure, suffix: str, dpi: int = 300) -> bytes:
+    """A figure as PNG or PDF; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    suffix : {"png", "pdf"}
+    dpi : int
+        Dots per inch of a PNG.
+
+    Examples
+    --------
+    >>> rendered(new_figure(1.0, 1.0), "png", dpi=50)[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=suffix, dpi=dpi, metadata=_TIMELESS[suffix])
+    return buffer.getvalue()
+
+
 def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:
     """Write NAME.png (300 dpi), NAME.pdf and NAME.csv; the same input gives the same bytes.
 
@@ -179,12 +208,7 @@ def save(figure: Figure, table: Table, folder: Path, name: str) -> list[Path]:
     >>> [path.name for path in save(figure, {"t": [1.0]}, Path(tempfile.mkdtemp()), "empty")]
     ['empty.png', 'empty.pdf', 'empty.csv']
     """
-    contents = {}
-    with style():
-        for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, dpi=300, metadata=metadata)
-            contents[suffix] = buffer.getvalue()
+    contents = {suffix: rendered(figure, suffix) for suffix in ("png", "pdf")}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table)

@@ -11,31 +11,14 @@ from pathlib import Path
 from .checks_cli import add_checks
 from .compare_cli import add_compare
 from .exit_status import BAD_USAGE, BROKEN_PIPE, DONE, INTERRUPTED
-from .flags import add_setting, count, given, real
+from .flags import FIGURES, add_setting, count, given, real
+from .info_cli import add_info
+from .report_cli import add_report
 from .sweep_cli import SUBCOMMANDS, add_sweep
 from .train_cli import add_train
 from .writing import check_writable, check_writable_folder, write_json
 
 __all__ = ["main"]
-
-_FIGURES = (
-    "accuracy-vs-aspect",
-    "comparison",
-    "convergence",
-    "crossing-time",
-    "decoding",
-    "delay",
-    "dynamics",
-    "early-stopping",
-    "influence-matrix",
-    "interpretable",
-    "label-noise",
-    "phase-diagram",
-    "self-influence",
-    "three-memorizations",
-    "train-and-test",
-    "trajectories",
-)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Draw a figure as PNG, PDF and CSV. Setting flags replace the figure's own.",
     )
     figure.add_argument(
-        "name", choices=(*_FIGURES, "all"), metavar="NAME", help=", ".join(_FIGURES) + " or all"
+        "name", choices=(*FIGURES, "all"), metavar="NAME", help=", ".join(FIGURES) + " or all"
     )
     figure.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default out)"
@@ -97,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", type=Path, metavar="FILE", help="write times and machine as JSON")
     bench.set_defaults(run=_bench)
+
+    add_report(commands)
+    add_info(commands)
     return parser
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .theory import Setting
 
 __all__ = [
+    "FIGURES",
     "METHODS",
     "add_features",
     "add_setting",
@@ -30,6 +31,24 @@ _SETTING = (
     ("core-noise", "0.12", "σ_y, noise of the core feature"),
     ("spurious-noise", "0.12", "σ_a, noise of the spurious feature"),
     ("label-noise", "0", "share η of training labels flipped"),
+)
+FIGURES = (
+    "accuracy-vs-aspect",
+    "comparison",
+    "convergence",
+    "crossing-time",
+    "decoding",
+    "delay",
+    "dynamics",
+    "early-stopping",
+    "influence-matrix",
+    "interpretable",
+    "label-noise",
+    "phase-diagram",
+    "self-influence",
+    "three-memorizations",
+    "train-and-test",
+    "trajectories",
 )
 METHODS = (
     "erm",

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["check_writable", "check_writable_folder", "write_json"]
+__all__ = ["as_text", "check_writable", "check_writable_folder", "write_json"]
 
 
 def check_writable(path: Path | None) -> None:
@@ -31,10 +31,14 @@ def check_writable_folder(folder: Path) -> None:
         raise PermissionError(f"the folder {existing} is not writable; choose another")
 
 
+def as_text(content: dict[str, Any]) -> str:
+    """A JSON object without NaN, as it is written."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path | None, content: dict[str, Any]) -> None:
-    """A JSON object without NaN into a file, if one was asked for."""
+    """A JSON object into a file, if one was asked for."""
     if path is not None:
         from . import studies
 
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        studies.write_atomically(path, text.encode())
+        studies.write_atomically(path, as_text(content).encode())

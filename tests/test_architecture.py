@@ -78,6 +78,7 @@ PUBLIC = {
         "ridge_path",
         "separability_threshold",
     },
+    "pitfalls.studies.reports": {"PICTURE_DPI", "Picture", "report"},
     "pitfalls.studies.sweeps": {
         "Agreement",
         "Estimate",

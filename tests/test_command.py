@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
-from pitfalls import cli, figures, sims, studies
+from pitfalls import figures, flags, sims, studies
 from pitfalls.cli import main
 from pitfalls.figures import dynamics, interpretable, trajectories
 from pitfalls.studies.statements import exact
@@ -31,6 +31,8 @@ HELP = [
     ["sweep", "agreement"],
     ["sweep", "ready"],
     ["bench"],
+    ["report"],
+    ["info"],
 ]
 SMALL = ["--n", "30", "--d", "90", "--rho", "0.8", "--gamma", "2"]
 SETTING = Setting(30, 90, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
@@ -62,7 +64,8 @@ def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = capsys.readouterr().out
-    for command in ("verify", "limits", "dynamics", "train", "figure", "sweep", "bench"):
+    words = "verify limits dynamics train figure sweep bench report info"
+    for command in words.split():
         assert f"\n    {command}" in shown
 
 
@@ -389,7 +392,7 @@ def test_figure_keeps_its_own_setting_where_no_flag_is_given(tmp_path, monkeypat
 
 
 def test_every_figure_is_offered_and_all_are_drawn(tmp_path, monkeypatch):
-    assert cli._FIGURES == figures.NAMES
+    assert flags.FIGURES == figures.NAMES
     made = []
     monkeypatch.setattr(
         figures,

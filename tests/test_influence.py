@@ -389,7 +389,7 @@ def test_what_does_not_fit_is_refused_before_it_starts(options, monkeypatch):
     sample = draw(SMALL, 0)
     _ = sample.gram
     monkeypatch.setattr(memory, "_TRIFLE", 0.0)
-    monkeypatch.setattr(memory, "_available", lambda: 20_000.0)
+    monkeypatch.setattr(memory, "available", lambda: 20_000.0)
     with pytest.raises(ResourceError, match="GiB are free"):
         influence(sample, **options)
 

@@ -487,7 +487,7 @@ def test_what_only_the_limit_knows_can_be_left_out():
 
 
 def test_a_run_that_does_not_fit_is_refused_before_it_starts(monkeypatch):
-    monkeypatch.setattr(memory, "_available", lambda: 1e8)
+    monkeypatch.setattr(memory, "available", lambda: 1e8)
     with pytest.raises(ResourceError, match="examples=False"):
         mean_field.descent(FIGURE_1, Objective.erm(), 0.02, 1000)
     with pytest.raises(ResourceError, match="no response"):

@@ -6,14 +6,20 @@ import os
 
 from .errors import ResourceError
 
-__all__ = ["require"]
+__all__ = ["available", "require"]
 
 _TRIFLE = 2.0**23
 """Bytes that are there, or nothing would be: asking the system takes longer than a small run."""
 
 
-def _available() -> float:
-    """Bytes of memory free for use; inf where the system does not tell."""
+def available() -> float:
+    """Bytes of memory free for use; inf where the system does not tell.
+
+    Examples
+    --------
+    >>> available() > 0
+    True
+    """
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             for line in lines:
@@ -44,7 +50,7 @@ def require(size: float, what: str, fix: str) -> None:
     """
     if size < _TRIFLE:
         return
-    free = _available()
+    free = available()
     if size > free:
         raise ResourceError(
             f"{what} needs {size / 2**30:.3g} GiB and {free / 2**30:.3g} GiB are free: {fix}."

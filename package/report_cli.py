@@ -1,0 +1,148 @@
+"""The command `pitfalls report`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .exit_status import DONE, FAILED
+from .flags import FIGURES, count
+from .writing import check_writable
+
+if TYPE_CHECKING:
+    from .studies import Picture
+
+__all__ = ["add_report"]
+
+# What the two cases of the theorem look like, and what follows for a choice.
+_DEFAULT = ("trajectories", "phase-diagram", "crossing-time", "comparison")
+_QUICK = ("trajectories",)
+
+
+def add_report(commands: Any) -> None:
+    """Add the parser."""
+    report = commands.add_parser(
+        "report",
+        help="the statements of verify, figures, versions and commands in one page of HTML",
+        description="Verify, draw figures, and write both into one HTML file that needs no "
+        "network: statements with verdicts, those that fail first; figures; seeds, versions and "
+        "machine; and the command that reproduces each. The same seed gives the same bytes.",
+        epilog="Exit status: 0 every statement holds, 1 one does not (the page is written, too), "
+        "2 bad usage.",
+    )
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="default report.html",
+    )
+    report.add_argument(
+        "--quick",
+        action="store_true",
+        help="fewer replicates of the statements, and by default only the figure of trajectories",
+    )
+    report.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
+    report.add_argument(
+        "--replicates",
+        type=count,
+        metavar="N",
+        help="draws per setting of the statements (default 100; quick 24)",
+    )
+    report.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
+    report.add_argument(
+        "--figures",
+        nargs="+",
+        choices=(*FIGURES, "all", "none"),
+        metavar="NAME",
+        help=f"as of pitfalls figure, or all, or none (default {', '.join(_DEFAULT)})",
+    )
+    report.add_argument(
+        "--date", action="store_true", help="say in the page when it was made; its bytes differ"
+    )
+    report.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from . import studies
+    from .show import progress
+
+    check_writable(options.out)
+    names = _names(options)
+    with progress() as update:
+        table = studies.verify(
+            seed=options.seed,
+            replicates=options.replicates,
+            quick=options.quick,
+            workers=options.workers,
+            progress=update,
+        )
+    page = studies.report(
+        table,
+        [_picture(name, options) for name in names],
+        studies.info(),
+        command=_command("report", options, figures=names),
+        verify_command=_command("verify", options),
+        when=datetime.now().astimezone().isoformat(" ", "minutes") if options.date else "",
+    )
+    studies.write_atomically(options.out, page.encode())
+    print(options.out)
+    failed = [row.id for row in table.statements if not row.holds]
+    if failed:
+        print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
+    return FAILED if failed else DONE
+
+
+def _names(options: argparse.Namespace) -> tuple[str, ...]:
+    """The figures asked for, each once.
+
+    Raises
+    ------
+    SettingError
+        All or none are asked for beside others.
+    """
+    from .theory import SettingError
+
+    if options.figures is None:
+        return _QUICK if options.quick else _DEFAULT
+    for word, names in (("all", FIGURES), ("none", ())):
+        if word in options.figures:
+            if set(options.figures) != {word}:
+                raise SettingError("--figures", options.figures, f"names, or {word} alone")
+            return names
+    return tuple(dict.fromkeys(options.figures))
+
+
+def _picture(name: str, options: argparse.Namespace) -> Picture:
+    from . import figures, studies
+    from .show import progress
+
+    with progress() as update:
+        png = figures.png(
+            name,
+            seed=options.seed,
+            workers=options.workers,
+            dpi=studies.PICTURE_DPI,
+            progress=update,
+        )
+    command = f"pitfalls figure {name} --seed {options.seed}"
+    return studies.Picture(name, *figures.words(name), command=command, png=png)
+
+
+def _command(name: str, options: argparse.Namespace, figures: tuple[str, ...] = ()) -> str:
+    """The command line that gives the same again; how many workers there are changes nothing."""
+    words = ["pitfalls", name]
+    if options.quick:
+        words.append("--quick")
+    words += ["--seed", str(options.seed)]
+    if options.replicates is not None:
+        words += ["--replicates", str(options.replicates)]
+    if name == "report":
+        words += ["--figures", *(("all",) if figures == FIGURES else figures or ("none",))]
+        if options.out != Path("report.html"):
+            words += ["--out", str(options.out)]
+    return shlex.join(words)

@@ -1,0 +1,100 @@
+"""Accelerators: which there are, or why none is used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Device", "Devices", "devices"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A GPU.
+
+    Attributes
+    ----------
+    name : str
+    capability : str
+        CUDA compute capability.
+    memory : int
+        Bytes.
+
+    Examples
+    --------
+    >>> Device("a GPU", "9.0", 2**37).capability
+    '9.0'
+    """
+
+    name: str
+    capability: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The GPUs, and a sentence about them.
+
+    Attributes
+    ----------
+    words : str
+        What was found, or what is missing and how to get it.
+    found : list of Device
+
+    Examples
+    --------
+    >>> Devices("CuPy is not installed").found
+    []
+    """
+
+    words: str
+    found: list[Device] = field(default_factory=list)
+
+
+def devices() -> Devices:
+    """The GPUs that CuPy sees; CuPy is imported only where it is installed.
+
+    Returns
+    -------
+    Devices
+
+    Examples
+    --------
+    >>> devices().words.startswith("CuPy")
+    True
+    """
+    if importlib.util.find_spec("cupy") is None:
+        return Devices("CuPy is not installed: pip install 'pitfalls[gpu]' to use a GPU")
+    try:
+        # CuPy warns where it finds no CUDA; whatever it lacks is told below.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cupy = importlib.import_module("cupy")
+            found = _found(cupy.cuda.runtime)
+    # A broken driver or library can raise anything, and is what this function reports.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Devices(f"CuPy is installed, and no GPU can be used: {reason}")
+    version = cupy.__version__
+    if not found:
+        return Devices(f"CuPy {version} is installed, and there is no GPU")
+    count = f"{len(found)} GPU" + ("s" if len(found) > 1 else "")
+    return Devices(f"CuPy {version}: {count}", found)
+
+
+def _found(runtime: Any) -> list[Device]:
+    found = []
+    for index in range(runtime.getDeviceCount()):
+        facts = runtime.getDeviceProperties(index)
+        name = facts["name"]
+        found.append(
+            Device(
+                name.decode() if isinstance(name, bytes) else str(name),
+                f"{facts['major']}.{facts['minor']}",
+                int(facts["totalGlobalMem"]),
+            )
+        )
+    return found
