@@ -31,6 +31,7 @@ def add_sweep(commands: Any, count: Callable[[str], int]) -> None:
         "sweep",
         help="Monte Carlo over a grid of settings, into a store that survives interruptions",
         usage="pitfalls sweep FILE --store STORE [--workers N] [--dask ADDRESS]\n"
+        "                          [--backend cpu|gpu|auto]\n"
         "       pitfalls sweep FILE --dry-run\n"
         "       pitfalls sweep status STORE\n"
         "       pitfalls sweep export STORE --csv FILE [--raw]\n"
@@ -56,6 +57,13 @@ def add_sweep(commands: Any, count: Callable[[str], int]) -> None:
         "--dask",
         metavar="ADDRESS",
         help="compute on Dask: a scheduler's address, or local (extra: pitfalls[dask])",
+    )
+    sweep.add_argument(
+        "--backend",
+        choices=("cpu", "gpu", "auto"),
+        default="cpu",
+        help="gpu: many replicates side by side on one GPU, of draws of its own (extra: "
+        "pitfalls[gpu]); auto: what the store was begun with, or a GPU where there is one",
     )
     sweep.add_argument(
         "--dry-run",
@@ -145,6 +153,7 @@ def _sweep(options: argparse.Namespace) -> int:
                 options.store,
                 workers=options.workers,
                 dask=options.dask,
+                backend=options.backend,
                 progress=progress,
             )
     except KeyboardInterrupt as stop:

@@ -8,13 +8,15 @@ from typing import TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory import MAJORITY, GroupAccuracy, Objective, Trajectory
+from ..theory import MAJORITY, Objective, Trajectory
 from ..theory.arguments import Record, checked_rate, checked_record
 from ..theory.memory import require
 from . import kernels
+from .gpu.alone import descend_alone
+from .gpu.device import Backend, chosen
 from .gram import DenseGram, Gram
 from .half import Half, Problem, state_of
-from .record import as_list, observed_groups
+from .record import as_list, measured, observed_groups
 from .sample import Sample
 
 __all__ = ["gradient_descent"]
@@ -37,6 +39,7 @@ def gradient_descent(
     examples: bool = True,
     single: bool = False,
     threads: int | None = None,
+    backend: Backend = "cpu",
 ) -> Trajectory: ...
 @overload
 def gradient_descent(
@@ -50,6 +53,7 @@ def gradient_descent(
     examples: bool = True,
     single: bool = False,
     threads: int | None = None,
+    backend: Backend = "cpu",
 ) -> list[Trajectory]: ...
 def gradient_descent(
     sample: Sample,
@@ -62,6 +66,7 @@ def gradient_descent(
     examples: bool = True,
     single: bool = False,
     threads: int | None = None,
+    backend: Backend = "cpu",
 ) -> Trajectory | list[Trajectory]:
     """Full-batch gradient descent in dual form (P1).
 
@@ -89,6 +94,9 @@ def gradient_descent(
         weights off by less than 1e-6 of their size (its rounding, 6e-8 an entry, averages out).
     threads : int, optional
         Of this one run: all cores by default, and one inside `replicate`. The bytes are the same.
+    backend : {"cpu", "gpu", "auto"} or Device
+        Where to compute. On a GPU a sample has one multiprocessor: that pays for many samples in a
+        batch (`pitfalls.sims.gpu`), not for one.
 
     Returns
     -------
@@ -100,7 +108,7 @@ def gradient_descent(
     SettingError
         An argument is out of range, or an objective does not fit the sample.
     ResourceError
-        What was asked to be kept does not fit in memory.
+        What was asked to be kept does not fit in memory, or there is no GPU.
 
     Examples
     --------
@@ -115,18 +123,32 @@ def gradient_descent(
     rate = checked_rate(learning_rate)
     recorded = checked_record(steps, record)
     resolved = [each.resolve(sample.groups, sample.n) for each in objectives]
-    weight, shift, scale = (np.stack(x) for x in zip(*resolved, strict=True))
     kept = len(recorded) if examples else 0
     require(
         16.0 * kept * len(objectives) * sample.n,
         f"dual weights and margins at {kept} steps",
         "record fewer steps, or give examples=False",
     )
+    start = sample.start(initial)
+    device = chosen(backend)
+    if device is not None:
+        runs = descend_alone(
+            device,
+            sample,
+            objectives,
+            resolved,
+            rate,
+            recorded,
+            start,
+            examples=examples,
+            single=single,
+        )
+        return runs[0] if isinstance(objective, Objective) else runs
+    weight, shift, scale = (np.stack(x) for x in zip(*resolved, strict=True))
     out = np.zeros((len(recorded), len(objectives), 6))
     dual = np.zeros((kept, len(objectives), sample.n))
     margins = np.zeros_like(dual)
     groups = observed_groups(sample)
-    start = sample.start(initial)
     problem = Problem(
         sample.plane,
         start.margins,
@@ -145,18 +167,15 @@ def gradient_descent(
             _descend(half, start.square, recorded, outputs)
     else:
         _descend_plainly(sample.gram, problem, start.square, recorded, outputs)
-    majority_share = float((groups == MAJORITY).mean())
     runs = [
-        Trajectory(
-            times=rate * recorded.astype(float),
-            core=start.core + out[:, o, 0],
-            spurious=start.spurious + out[:, o, 1],
-            memory=out[:, o, 2],
-            loss=out[:, o, 3],
-            train=GroupAccuracy.of(out[:, o, 4], out[:, o, 5], majority_share),
-            dual=dual[:, o] if examples else None,
-            margins=margins[:, o] if examples else None,
-            name=each.name,
+        measured(
+            sample,
+            each,
+            rate * recorded.astype(float),
+            start,
+            out[:, o],
+            dual[:, o] if examples else None,
+            margins[:, o] if examples else None,
         )
         for o, each in enumerate(objectives)
     ]

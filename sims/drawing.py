@@ -12,6 +12,8 @@ from scipy.linalg.lapack import dlauum
 from ..theory import Setting, SettingError
 from ..theory.memory import require
 from .blas import mirrored, square
+from .gpu.batch import Batch
+from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .sample import Sample
 from .seeds import LENGTHS, MEMORY, PLANE, Seed, generator, seed_sequence
@@ -26,7 +28,9 @@ Kind: TypeAlias = Literal["explicit", "gram", "orthogonal"]
 _A_STREAM = 50_000
 
 
-def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
+def draw(
+    setting: Setting, seed: Seed, kind: Kind | None = None, *, backend: Backend = "cpu"
+) -> Sample:
     """Draw a training set of the model.
 
     Parameters
@@ -40,6 +44,9 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
         independent of L, L_ii = σ·χ_{d−i}, σ·N(0, 1) below the diagonal (Bartlett; P2); at σ = 0
         it is none, and takes no memory.
         "orthogonal" is the limit E Eᵀ = σ²d·I. By default "gram" if d ≥ n, else "explicit".
+    backend : {"cpu", "gpu", "auto"} or Device
+        On a GPU a seed gives other numbers, equal in law; of an explicit draw the Gram matrix is
+        kept, not the features. What needs no matrix is drawn on the CPU.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     SettingError
         An unknown kind or an illegal seed.
     ResourceError
-        The features or the Gram matrix would not fit in memory.
+        The features or the Gram matrix would not fit in memory, or there is no GPU.
 
     Examples
     --------
@@ -63,6 +70,9 @@ def draw(setting: Setting, seed: Seed, kind: Kind | None = None) -> Sample:
     rng = generator(stream, PLANE)
     n, d, sigma = setting.n, setting.d, setting.sigma
     kind = kind or ("gram" if d >= n else "explicit")
+    device = chosen(backend)
+    if device is not None and sigma > 0 and kind in ("gram", "explicit"):
+        return Batch.draw(device, [setting], [stream], kind).sample(0)
     means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
     groups = np.concatenate([np.full(c.count, c.group, dtype=np.int64) for c in setting.cells])
     labels = rng.choice((-1.0, 1.0), size=n)

@@ -22,6 +22,8 @@ from ..theory.arguments import checked_times
 from ..theory.memory import require
 from . import kernels
 from .blas import crossed, times
+from .gpu.alone import flow_alone
+from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .half import Half, Problem
 from .max_margin import is_regular, max_margin
@@ -50,6 +52,7 @@ def gradient_flow(
     threads: int | None = None,
     separable: bool | None = None,
     progress: Callable[[float], None] | None = None,
+    backend: Backend = "cpu",
 ) -> Trajectory: ...
 @overload
 def gradient_flow(
@@ -62,6 +65,7 @@ def gradient_flow(
     threads: int | None = None,
     separable: bool | None = None,
     progress: Callable[[float], None] | None = None,
+    backend: Backend = "cpu",
 ) -> list[Trajectory]: ...
 def gradient_flow(
     sample: Sample,
@@ -73,6 +77,7 @@ def gradient_flow(
     threads: int | None = None,
     separable: bool | None = None,
     progress: Callable[[float], None] | None = None,
+    backend: Backend = "cpu",
 ) -> Trajectory | list[Trajectory]:
     """Gradient flow ẇ = −∇ℓ(w), in dual form and log time (P1).
 
@@ -98,6 +103,9 @@ def gradient_flow(
         as long as the flow.
     progress : callable, optional
         Called with the share of the way that is done, in log time.
+    backend : {"cpu", "gpu", "auto"} or Device
+        Where to compute. On a GPU a sample has one multiprocessor: that pays for many samples in a
+        batch (`pitfalls.sims.gpu`), not for one.
 
     Returns
     -------
@@ -110,7 +118,7 @@ def gradient_flow(
     SettingError
         An argument is out of range, or an objective does not fit the sample.
     ResourceError
-        What is recorded, or a matrix of the sample, does not fit in memory.
+        What is recorded, or a matrix of the sample, does not fit in memory, or there is no GPU.
 
     Examples
     --------
@@ -132,10 +140,16 @@ def gradient_flow(
     )
     start = sample.start(initial)
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
+    device = chosen(backend)
     with modest_blas(float(sample.n) ** 3):
         watch = _Watch(progress, 0.0, 1.0)
         if _separable(sample, objectives) if separable is None else separable:
-            runs = _dual_flow(sample, objectives, numbers, grid, start, tolerance, threads, watch)
+            found = None
+            if device is not None:
+                found = flow_alone(device, sample, objectives, numbers, grid, start, tolerance)
+            runs = found or _dual_flow(
+                sample, objectives, numbers, grid, start, tolerance, threads, watch
+            )
         else:
             runs = _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
     return runs[0] if isinstance(objective, Objective) else runs

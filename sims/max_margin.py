@@ -18,6 +18,8 @@ from .exchange import (
     regular_factor,
     soft_support,
 )
+from .gpu.alone import limit_alone
+from .gpu.device import Backend, chosen
 from .gram import DiagonalPlusPlane, Gram
 from .minimiser import refuse_balanced
 from .sample import Sample
@@ -35,7 +37,9 @@ _FEW = 200
 _NARROW = 4
 
 
-def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
+def max_margin(
+    sample: Sample, objective: Objective | None = None, *, backend: Backend = "cpu"
+) -> Solution:
     """Hard max margin without intercept: min ½‖w‖² subject to Δ_i·z_iᵀw ≥ 1.
 
     The limit in direction of gradient descent and of the flow (Soudry et al. 2018), whatever the
@@ -48,6 +52,9 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
     sample : Sample
     objective : Objective, optional
         Only its scale matters, and which weights are zero; ERM by default.
+    backend : {"cpu", "gpu", "auto"} or Device
+        Where to compute. On a GPU a sample has one multiprocessor: that pays for many samples in a
+        batch (`pitfalls.sims.gpu`), not for one. What it gives up the CPU solves.
 
     Returns
     -------
@@ -64,6 +71,8 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
         of the examples that vanishes.
     PitfallsError
         The certificate was not reached (data that are barely separable in double precision).
+    ResourceError
+        It does not fit in memory, or there is no GPU.
 
     Examples
     --------
@@ -76,6 +85,11 @@ def max_margin(sample: Sample, objective: Objective | None = None) -> Solution:
     """
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
     gram = sample.gram
+    device = chosen(backend)
+    if device is not None and gram.squares[weight > 0].all():
+        found = limit_alone(device, sample, weight, scale)
+        if found.kkt_residual is not None and found.kkt_residual <= CERTIFIED:
+            return found
     orthogonal = isinstance(gram, DiagonalPlusPlane) and gram.square > 0
     with modest_blas(0.0 if orthogonal else float(sample.n) ** 3):
         return _max_margin(gram, weight, scale)

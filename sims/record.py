@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import MAJORITY, GroupAccuracy, Objective, SettingError, Trajectory
-from .sample import Sample
+from .sample import Sample, Start
 
-__all__ = ["as_list", "observed_groups", "trajectory"]
+__all__ = ["as_list", "measured", "observed_groups", "trajectory"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -41,6 +41,47 @@ def observed_groups(sample: Sample) -> NDArray[np.int64]:
     if sample.groups is None:
         return np.full(sample.n, MAJORITY, dtype=np.int64)
     return sample.groups
+
+
+def measured(
+    sample: Sample,
+    objective: Objective,
+    times: Array,
+    start: Start,
+    values: Array,
+    dual: Array | None,
+    margins: Array | None,
+) -> Trajectory:
+    """The trajectory of what a kernel has measured.
+
+    Parameters
+    ----------
+    times : (T,)
+    values : (T, 6)
+        Core and spurious weight (the start's not added), ‖w_ε‖, loss, train accuracies of majority
+        and minority.
+    dual, margins : (T, n), where they were kept
+
+    Examples
+    --------
+    >>> sample = Sample.from_arrays([[1.0, 2.0], [-1.0, 2.0]], [1, -1], [1, 0])
+    >>> start, values = sample.start([0.5, 0.0]), np.array([[0.25, 0.0, 0.0, 0.4, 1.0, 0.0]])
+    >>> run = measured(sample, Objective.erm(), np.ones(1), start, values, None, None)
+    >>> run.core.tolist(), run.train.average.tolist()
+    ([0.75], [0.5])
+    """
+    share = float((observed_groups(sample) == MAJORITY).mean())
+    return Trajectory(
+        times=times,
+        core=start.core + values[:, 0],
+        spurious=start.spurious + values[:, 1],
+        memory=values[:, 2],
+        loss=values[:, 3],
+        train=GroupAccuracy.of(values[:, 4], values[:, 5], share),
+        dual=dual,
+        margins=margins,
+        name=objective.name,
+    )
 
 
 def trajectory(

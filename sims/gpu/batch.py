@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...theory import MAJORITY, ResourceError, Setting, SettingError
-from ..drawing import Kind
 from ..gram import DenseGram
 from ..record import observed_groups
 from ..sample import Sample, Start
@@ -84,7 +83,7 @@ class Batch:
         device: Device,
         settings: Sequence[Setting],
         streams: Sequence[Stream],
-        kind: Kind = "gram",
+        kind: Literal["gram", "explicit"] = "gram",
     ) -> Batch:
         """Draw a replicate of each setting; all have one n.
 

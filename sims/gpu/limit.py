@@ -14,7 +14,8 @@ __all__ = ["Limits", "max_margins"]
 Array: TypeAlias = NDArray[np.float64]
 
 _MOST_EXCHANGES = 100
-_TILE_BYTES = 8 * 64 * 65
+# Of two tiles.
+_SHARED = 2 * 8 * 64 * 65
 
 
 class Limits(NamedTuple):
@@ -62,7 +63,7 @@ def max_margins(batch: Batch, weight: Array, scale: Array) -> Limits:
         "exchange",
         (count, 1, 1),
         256,
-        _TILE_BYTES,
+        _SHARED,
         np.int32(n),
         np.int32(batch.matrices.shape[2]),
         np.int32(_MOST_EXCHANGES),

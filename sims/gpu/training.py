@@ -10,9 +10,8 @@ from scipy.integrate import DOP853
 
 from ...theory import PitfallsError, SettingError
 from .batch import Batch
-from .sources import MOST_METHODS, instance
-
 from .shape import Shape, shape
+from .sources import MOST_METHODS, instance
 
 __all__ = ["Recorded", "descend", "flow"]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sims import (
+    Sample,
     cross_risk,
     draw,
     gradient_descent,
@@ -37,7 +38,7 @@ from .document import Sweep
 from .predict import coordinate, predict
 from .quantities import Column
 
-__all__ = ["Block", "compute"]
+__all__ = ["Block", "Run", "compute"]
 
 Array: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[bytes, bytes]
@@ -99,14 +100,38 @@ def compute(sweep: Sweep, cell: int, index: int) -> Block:
     with on_one_core():
         values = np.empty((last - first, len(sweep.columns)))
         for row, replicate in enumerate(range(first, last)):
-            run = _Run(sweep, setting, stream(sweep.seed, cell, replicate), objectives)
+            run = Run(sweep, setting, stream(sweep.seed, cell, replicate), objectives)
             values[row] = [run.number(column) for column in sweep.columns]
         predictions = predict(sweep, setting, objectives) if index == 0 else None
     return Block(cell, index, values, predictions, time.perf_counter() - begun)
 
 
-class _Run:
-    """One draw; what several numbers share is computed once, and only if one needs it."""
+class Run:
+    """One draw; what several numbers share is computed once, and only if one needs it.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    setting : Setting
+    seed : SeedSequence
+        The replicate's.
+    objectives : dict of str to Objective
+    sample : Sample, optional
+        Where it has been drawn already.
+
+    Examples
+    --------
+    >>> from .reader import parse
+    >>> sweep = parse('''
+    ... replicates = 3
+    ... objectives = ["erm"]
+    ... quantities = ["support"]
+    ... setting = { n = 20, d = 400, rho = 0.9, gamma = 2, sigma = 1 }
+    ... ''')
+    >>> run = Run(sweep, sweep.setting(0), stream(0, 0, 0), {"erm": Objective.erm()})
+    >>> run.number(sweep.columns[0])
+    1.0
+    """
 
     def __init__(
         self,
@@ -114,9 +139,10 @@ class _Run:
         setting: Setting,
         seed: np.random.SeedSequence,
         objectives: dict[str, Objective],
+        sample: Sample | None = None,
     ) -> None:
         self.sweep, self.setting, self.seed = sweep, setting, seed
-        self.sample = draw(setting, seed, sweep.kind)
+        self.sample = draw(setting, seed, sweep.kind) if sample is None else sample
         self.objectives = {name: self.own(name, each) for name, each in objectives.items()}
         self.finite = [t for t in sweep.times if t < math.inf]
         # Methods that differ in weight and shift only have one limit.
@@ -128,6 +154,7 @@ class _Run:
         self.over_time, self.of_limit = cache(self._over_time), cache(self._of_limit)
 
     def number(self, column: Column) -> float:
+        """What a column says of this draw."""
         name, quantity, time = column.objective, column.quantity, column.time
         if time is not None and time < math.inf:
             return float(self.over_time(name, quantity)[self.finite.index(time)])
@@ -192,6 +219,7 @@ class _Run:
 
     @cached_property
     def long_flows(self) -> dict[str, Trajectory]:
+        """Of all objectives, at the times between which a crossing is looked for."""
         runs = gradient_flow(self.sample, list(self.objectives.values()), GRID)
         return dict(zip(self.objectives, runs, strict=True))
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from ...sims.gpu import Backend, Device, chosen
 from ...sims.threads import cores
 from ..arguments import check_workers
 from .block import Block
 from .document import Sweep
+from .errors import StoreError, SweepError
 from .pools import Job, open_pool
 from .reader import read
 from .store import Failure, Store
@@ -69,6 +71,7 @@ def sweep(
     *,
     workers: int | None = None,
     dask: str | None = None,
+    backend: Backend = "cpu",
     progress: Update = lambda progress: None,
 ) -> Outcome:
     """Run a sweep, or what is left of it, into its store.
@@ -87,6 +90,10 @@ def sweep(
         Processes; all cores by default, and 1 computes in this process.
     dask : str, optional
         A Dask scheduler's address, or "local" for a cluster of ``workers`` on this machine.
+    backend : {"cpu", "gpu", "auto"} or Device
+        On a GPU many replicates are computed side by side in this process; their draws are others
+        than the CPU's, equal in law, so that a store is of one backend. "auto" is the store's own,
+        and for a new store the GPU where there is one.
     progress : callable
         Called with a `Progress` after each batch of results.
 
@@ -99,9 +106,12 @@ def sweep(
     SweepError
         The file is wrong, or Dask is not there.
     SettingError
-        ``workers`` is not a positive integer.
+        ``workers`` is not a positive integer, or ``backend`` is none.
+    ResourceError
+        There is no GPU, and ``backend`` asks for one.
     StoreError
-        The store belongs to another sweep or driver, cannot be written or is damaged.
+        The store was begun with another backend, belongs to another sweep or driver, cannot be
+        written or is damaged.
 
     Examples
     --------
@@ -124,13 +134,17 @@ def sweep(
     check_workers(workers)
     document = source if isinstance(source, Sweep) else read(source)
     with Store.write(Path(store), document) as kept:
+        device = _device(backend, kept)
+        if device is not None and dask is not None:
+            raise SweepError("--dask computes on CPUs: give it without --backend gpu.")
+        kept.computes_on(None if device is None else device.name)
         kept.forget_failures()
         run = _Run(document, kept)
         jobs = run.jobs()
         job = next(jobs, None)
         progress(run.progress())
         if job is not None:
-            with open_pool(document, workers, dask) as pool:
+            with open_pool(document, workers, dask, device) as pool:
                 while job is not None or pool.busy():
                     while job is not None and pool.has_room():
                         pool.submit(job)
@@ -141,6 +155,21 @@ def sweep(
                         run.finish(result)
                     progress(run.progress())
         return Outcome(document.cells, run.replicates, kept.failures(), len(kept.environments()))
+
+
+def _device(backend: Backend, kept: Store) -> Device | None:
+    """The GPU to compute on, or None: what is asked for must be what the store was begun with."""
+    begun = kept.backend()
+    if backend == "auto" and begun is not None:
+        backend = begun
+    device = chosen(backend)
+    this: Backend = "cpu" if device is None else "gpu"
+    if begun is not None and begun != this:
+        raise StoreError(
+            f"{kept.path}: was begun with backend {begun!r}, whose draws are others. Go on with "
+            f"--backend {begun}, or give another --store."
+        )
+    return device
 
 
 class _Run:

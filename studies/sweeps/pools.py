@@ -16,9 +16,11 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeAlias
 
+from ...sims.gpu import Device
 from .block import Block, compute
 from .document import Sweep
 from .errors import SweepError
+from .on_device import attempt_all
 from .reader import parse
 from .store import Failure
 
@@ -30,6 +32,8 @@ Result: TypeAlias = Block | Failure
 _ATTEMPTS = 3
 _QUEUE = 2
 """Jobs a worker is given at once: it need not wait for the driver between two."""
+_WAVES = 16
+"""Replicates for each multiprocessor of a GPU at once: what an interruption can lose."""
 
 
 class Pool(Protocol):
@@ -207,6 +211,35 @@ class _Processes:
             worker.stop()
 
 
+class _OnDevice:
+    """Jobs on a GPU, many together.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    device : Device
+    """
+
+    def __init__(self, sweep: Sweep, device: Device) -> None:
+        self._sweep, self._device = sweep, device
+        self._jobs = deque[Job]()
+        self._most = max(1, _WAVES * device.processors // sweep.block)
+
+    def has_room(self) -> bool:
+        return len(self._jobs) < self._most
+
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def results(self) -> list[Result]:
+        jobs = list(self._jobs)
+        self._jobs.clear()
+        return [*attempt_all(self._sweep, self._device, jobs)]
+
+
 _trusted = lru_cache(maxsize=4)(partial(parse, trusted=True))
 
 
@@ -261,7 +294,9 @@ class _OnDask:
 
 
 @contextmanager
-def open_pool(sweep: Sweep, workers: int, dask: str | None) -> Iterator[Pool]:
+def open_pool(
+    sweep: Sweep, workers: int, dask: str | None, device: Device | None = None
+) -> Iterator[Pool]:
     """A pool for a sweep, closed with its workers at the end.
 
     Parameters
@@ -271,6 +306,8 @@ def open_pool(sweep: Sweep, workers: int, dask: str | None) -> Iterator[Pool]:
         Processes; 1 computes in this one.
     dask : str or None
         A scheduler's address, or "local" for a cluster of ``workers`` on this machine.
+    device : Device, optional
+        A GPU, which takes all jobs from this process.
 
     Raises
     ------
@@ -283,6 +320,9 @@ def open_pool(sweep: Sweep, workers: int, dask: str | None) -> Iterator[Pool]:
     ...     type(pool).__name__
     '_Here'
     """
+    if device is not None:
+        yield _OnDevice(sweep, device)
+        return
     if dask is not None:
         with _client(dask, workers) as client:
             yield _OnDask(sweep, client)

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,7 @@ class Store:
                     "made with.\n" + "\n".join(difference)
                 )
             store._check()
-            store._environment = store._this_environment()
+            store.computes_on(None)
             yield store
 
     @classmethod
@@ -162,10 +162,23 @@ class Store:
         if found != "ok":
             raise sqlite3.DatabaseError(found)
 
-    def _this_environment(self) -> int:
+    def computes_on(self, device: str | None) -> None:
+        """Blocks added from now on are of this machine, and of this GPU; None for the CPU."""
+        self._environment = self._this_environment(device)
+
+    def backend(self) -> Literal["cpu", "gpu"] | None:
+        """What the blocks were computed on; None where there are none."""
+        found = self.environments()
+        if not found:
+            return None
+        return "gpu" if any("gpu" in each for each in found) else "cpu"
+
+    def _this_environment(self, device: str | None) -> int:
         names = ("pitfalls", "numpy", "scipy", "numba")
         content = {name: version(name) for name in names}
         content |= {"python": platform.python_version(), "machine": platform.machine()}
+        if device is not None:
+            content["gpu"] = device
         text = json.dumps(content)
         with self._connection as connection:
             connection.execute("INSERT OR IGNORE INTO environments (content) VALUES (?)", (text,))

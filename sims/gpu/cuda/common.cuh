@@ -183,7 +183,7 @@ __device__ double push(Shape shape, Problem problem, int k, int i, double margin
 // What is recorded of dual weights whose product is in `partial`: out (K, 6) has core, spurious,
 // memory, loss, train accuracies of majority and minority; dual_out and margins_out (K, n) or null.
 template <typename T, int K>
-__device__ void measure(Room<T> room, Shape shape, Problem problem, const double* dual,
+__device__ __noinline__ void measure(Room<T> room, Shape shape, Problem problem, const double* dual,
                         double* out, double* dual_out, double* margins_out) {
   const int n = shape.n;
   const double* data = problem.data;

@@ -6,7 +6,7 @@
 #include "common.cuh"
 
 template <typename T, int K, bool Resident>
-__global__ void __launch_bounds__(512) descend(int n, int pitch, int segments, int tile_rows, int partial_inside,
+__global__ void __launch_bounds__(512, 1) descend(int n, int pitch, int segments, int tile_rows, int partial_inside,
                         const T* matrices, const double* data, const double* methods,
                         const double* squares, const long long* recorded, int records,
                         long long first, long long stop, double* duals, double* spill, double* out,

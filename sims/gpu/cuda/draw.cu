@@ -53,7 +53,7 @@ __global__ void draw_lengths(int n, int width, const double* dimensions, const W
 
 // matrices (B, n, pitch) = [L Lᵀ, U, 0] of L (n, width); a block has one tile of the lower triangle
 // and its mirror image. Added to what is there if `add`, for features that come in parts.
-__global__ void __launch_bounds__(256) square(int n, int width, int pitch, int triangle, int add, const double* factors,
+__global__ void __launch_bounds__(256, 2) square(int n, int width, int pitch, int triangle, int add, const double* factors,
                        const double* planes, double* matrices) {
   const size_t b = blockIdx.y;
   int down = 0, across = blockIdx.x;

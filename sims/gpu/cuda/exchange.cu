@@ -29,10 +29,10 @@ __device__ inline double entry(Examples examples, int i, int j) {
 // The lower Cholesky factor of G on the support, (size, size); whether its examples are
 // independent.
 __device__ inline bool factorise(Examples examples, const int* support, int size, double* factor,
-                                 double (*tile)[TILE + 1], int* failed) {
+                                 double (*tile)[TILE + 1], double (*corner)[TILE + 1],
+                                 int* failed) {
   const int x = threadIdx.x % SIDE, y = threadIdx.x / SIDE;
   if (threadIdx.x == 0) *failed = 0;
-  __shared__ double corner[TILE][TILE + 1];
   for (int left = 0; left < size; left += TILE) {
     const int columns = min(TILE, size - left);
     for (int top = left; top < size; top += TILE) {
@@ -150,12 +150,13 @@ __device__ inline void product(Examples examples, const double* dual, double* ma
 // kept (B, n): 1 for the examples that count. Out: duals and margins (B, n), of examples scaled to
 // the margin 1; found (B, 4): core, spurious, ‖w_ε‖², share of support vectors. factors (B, n, n),
 // vectors (B, 3, n) and supports (B, 2, n) are room to work in.
-__global__ void __launch_bounds__(256) exchange(int n, int pitch, int most, const double* matrices, const double* planes,
+__global__ void __launch_bounds__(256, 1) exchange(int n, int pitch, int most, const double* matrices, const double* planes,
                          const double* scales, const unsigned char* kept, double* factors,
                          double* vectors, int* supports, double* duals, double* margins,
                          double* found, int* status) {
   SHARED_ARENA(arena);
   double(*tile)[TILE + 1] = reinterpret_cast<double(*)[TILE + 1]>(arena);
+  double(*corner)[TILE + 1] = tile + TILE;
   __shared__ double red[THREADS];
   __shared__ int shared_size, failed;
   const size_t b = blockIdx.x;
@@ -182,7 +183,7 @@ __global__ void __launch_bounds__(256) exchange(int n, int pitch, int most, cons
     __syncthreads();
     const int size = shared_size;
     if (size == 0) break;
-    if (!factorise(examples, support, size, factor, tile, &failed)) {
+    if (!factorise(examples, support, size, factor, tile, corner, &failed)) {
       outcome = 1;
       break;
     }

@@ -37,7 +37,7 @@ __device__ inline double combined(const double* weights, int count, const double
 
 // Where log time begins: the time in which the fastest margin moves by one.
 template <typename T, int K>
-__device__ double first_time(Room<T> room, Shape shape, Problem problem) {
+__device__ __noinline__ double first_time(Room<T> room, Shape shape, Problem problem) {
   const size_t next = size_t(K) * shape.n;
   multiply<T, K>(room, shape, problem.methods + 3 * next);
   double fastest = 1e-12;
@@ -51,7 +51,7 @@ __device__ double first_time(Room<T> room, Shape shape, Problem problem) {
 }
 
 template <typename T, int K, bool Resident>
-__global__ void __launch_bounds__(512) flow(int n, int pitch, int segments, int tile_rows, int partial_inside,
+__global__ void __launch_bounds__(512, 1) flow(int n, int pitch, int segments, int tile_rows, int partial_inside,
                      const T* matrices, const double* data, const double* methods,
                      const double* squares, const double* coefficients, const double* times,
                      int records, double tolerance, int most, double* stages, double* spill,

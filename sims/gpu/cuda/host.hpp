@@ -18,7 +18,8 @@
 #define __device__
 #define __shared__ static
 #define __restrict__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(threads, blocks)
+#define __noinline__
 
 namespace host {
 struct Index {

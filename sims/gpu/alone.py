@@ -1,0 +1,171 @@
+"""One sample on a device: the same answers as on the CPU, for whoever calls the solvers there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...theory import Objective, Solution, Trajectory
+from ..record import measured
+from ..sample import Sample, Start
+from .batch import Batch, bytes_of_replicate, in_batches
+from .device import Device
+from .limit import max_margins
+from .sources import MOST_METHODS
+from .training import Recorded, descend, flow
+
+__all__ = ["descend_alone", "flow_alone", "limit_alone", "numbers_of"]
+
+Array: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = Sequence[tuple[Array, Array, Array]]
+Found = TypeVar("Found")
+
+
+def numbers_of(numbers: Numbers, rate: float) -> Array:
+    """Methods as the kernels have them, (4, K, n), from weight, shift and scale of each.
+
+    Examples
+    --------
+    >>> one = np.ones(2)
+    >>> numbers_of([(one, 0 * one, one)], 0.5)[:, 0].tolist()
+    [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.25, 0.25]]
+    """
+    weight, shift, scale = (np.stack(each) for each in zip(*numbers, strict=True))
+    return np.stack((shift, scale, weight, rate * weight * scale / weight.shape[1]))
+
+
+def descend_alone(
+    device: Device,
+    sample: Sample,
+    objectives: Sequence[Objective],
+    numbers: Numbers,
+    rate: float,
+    recorded: NDArray[np.int64],
+    start: Start,
+    *,
+    examples: bool,
+    single: bool,
+) -> list[Trajectory]:
+    """What `pitfalls.sims.gradient_descent` gives, from a device."""
+
+    def run(batch: Batch, methods: Array) -> Recorded:
+        return descend(
+            batch,
+            methods,
+            recorded,
+            data=batch.data([start]),
+            squares=np.array([start.square]),
+            examples=examples,
+            single=single,
+        )
+
+    times = rate * recorded.astype(float)
+    found = _in_parts(device, sample, numbers, rate, len(recorded), examples, run)
+    return _trajectories(sample, objectives, times, start, found)
+
+
+def flow_alone(
+    device: Device,
+    sample: Sample,
+    objectives: Sequence[Objective],
+    numbers: Numbers,
+    grid: Array,
+    start: Start,
+    tolerance: float,
+) -> list[Trajectory] | None:
+    """What `pitfalls.sims.gradient_flow` gives, from a device; None where it is too stiff there."""
+
+    def run(batch: Batch, methods: Array) -> Recorded:
+        return flow(
+            batch,
+            methods,
+            grid,
+            tolerance=tolerance,
+            data=batch.data([start]),
+            squares=np.array([start.square]),
+            examples=True,
+        )
+
+    found = _in_parts(device, sample, numbers, 1.0, len(grid), True, run)
+    if not all(each.done[0] for each in found):
+        return None
+    return _trajectories(sample, objectives, grid, start, found)
+
+
+def limit_alone(device: Device, sample: Sample, weight: Array, scale: Array) -> Solution:
+    """The max margin of a sample whose examples are independent.
+
+    Its ``kkt_residual`` is inf where the device has given up.
+    """
+
+    def run(samples: Sequence[Sample]) -> list[Solution]:
+        batch = Batch.of(device, samples)
+        values, dual, margins, residual = max_margins(batch, weight[None], scale[None])
+        core, spurious, memory, support = values[0].tolist()
+        return [
+            Solution(
+                core=core,
+                spurious=spurious,
+                memory=memory,
+                dual=dual[0],
+                margins=margins[0],
+                support=support,
+                kkt_residual=float(residual[0]),
+            )
+        ]
+
+    return _alone(device, sample, bytes_of_replicate(sample.n, 1, 0, False), run)
+
+
+def _in_parts(
+    device: Device,
+    sample: Sample,
+    numbers: Numbers,
+    rate: float,
+    records: int,
+    examples: bool,
+    train: Callable[[Batch, Array], Recorded],
+) -> list[Recorded]:
+    """So many methods at a time as share a product."""
+    parts = [numbers[k : k + MOST_METHODS] for k in range(0, len(numbers), MOST_METHODS)]
+
+    def run(samples: Sequence[Sample]) -> list[list[Recorded]]:
+        batch = Batch.of(device, samples)
+        return [[train(batch, numbers_of(part, rate)[None]) for part in parts]]
+
+    size = bytes_of_replicate(sample.n, min(len(numbers), MOST_METHODS), records, examples)
+    return _alone(device, sample, size, run)
+
+
+def _alone(
+    device: Device,
+    sample: Sample,
+    size: float,
+    run: Callable[[Sequence[Sample]], Sequence[Found]],
+) -> Found:
+    (found,) = in_batches(device, [sample], size, run, lambda words: None)
+    return found
+
+
+def _trajectories(
+    sample: Sample,
+    objectives: Sequence[Objective],
+    times: Array,
+    start: Start,
+    found: Sequence[Recorded],
+) -> list[Trajectory]:
+    def kept(array: Array | None, k: int) -> Array | None:
+        return None if array is None else np.ascontiguousarray(array[0, :, k])
+
+    runs = [
+        (part.values[0, :, k], kept(part.dual, k), kept(part.margins, k))
+        for part in found
+        for k in range(part.values.shape[2])
+    ]
+    return [
+        measured(sample, each, times, start, *run)
+        for each, run in zip(objectives, runs, strict=True)
+    ]
