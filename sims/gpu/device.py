@@ -62,11 +62,6 @@ class CudaDevice:
     Parameters
     ----------
     cupy : module
-
-    Examples
-    --------
-    >>> CudaDevice.__init__.__annotations__["return"]
-    'None'
     """
 
     def __init__(self, cupy: Any) -> None:
@@ -81,26 +76,14 @@ class CudaDevice:
         self._kernels: dict[tuple[str, str], Any] = {}
 
     def free_bytes(self) -> float:
-        """Memory that is free, or held by CuPy's pool and unused.
-
-        Examples
-        --------
-        >>> CudaDevice.free_bytes.__name__
-        'free_bytes'
-        """
+        """Memory that is free, or held by CuPy's pool and unused."""
         free, _ = self.arrays.cuda.runtime.memGetInfo()
         return float(free + self.arrays.get_default_memory_pool().free_bytes())
 
     def launch(
         self, file: str, kernel: str, grid: tuple[int, ...], threads: int, shared: int, *args: Any
     ) -> None:
-        """Start a kernel on the current stream.
-
-        Examples
-        --------
-        >>> CudaDevice.launch.__name__
-        'launch'
-        """
+        """Start a kernel on the current stream."""
         found = self._kernel(file, kernel)
         if shared > 48 * 1024:
             found.max_dynamic_shared_size_bytes = shared
@@ -117,13 +100,7 @@ class CudaDevice:
         return self._kernels[file, name]
 
     def fetch(self, array: Any) -> NDArray[Any]:
-        """Copy to the host.
-
-        Examples
-        --------
-        >>> CudaDevice.fetch.__name__
-        'fetch'
-        """
+        """Copy to the host."""
         return cast("NDArray[Any]", self.arrays.asnumpy(array))
 
 
@@ -134,11 +111,6 @@ def open_device() -> CudaDevice:
     ------
     ResourceError
         There is no CuPy, no driver, no device, or a driver that is too old, with what to do.
-
-    Examples
-    --------
-    >>> open_device.__name__
-    'open_device'
     """
     if importlib.util.find_spec("cupy") is None:
         raise ResourceError(
@@ -175,7 +147,7 @@ def _refuse(cupy: Any, error: Exception) -> NoReturn:
         found, fix = "the driver sees no CUDA device", "Is CUDA_VISIBLE_DEVICES empty?"
     elif driver == 0:
         found, fix = "there is no NVIDIA driver", "Install it (`nvidia-smi` must list a device)"
-    elif driver < runtime:
+    elif driver // 1000 < runtime // 1000:
         found = f"the driver knows CUDA {_dotted(driver)}, and CuPy needs {_dotted(runtime)}"
         fix = "Update the driver, or install the CuPy of its version (cupy-cuda12x[ctk])"
     else:

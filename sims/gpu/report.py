@@ -65,14 +65,11 @@ def compile_report(architecture: str) -> list[Compiled]:
         There is no CuPy, whose NVRTC is used.
     PitfallsError
         A file does not compile; the compiler's words are in the message.
-
-    Examples
-    --------
-    >>> compile_report.__annotations__["return"]
-    'list[Compiled]'
     """
     if importlib.util.find_spec("cupy") is None:
-        raise ResourceError("NVRTC: CuPy is not installed; pip install 'pitfalls[gpu]'.")
+        raise ResourceError(
+            "NVRTC: CuPy is not installed. pip install 'pitfalls[nvrtc]', which needs no GPU."
+        )
     return [each for file in INSTANCES for each in _compile(file, architecture)]
 
 

@@ -19,6 +19,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 # Numbers of its array that a block reads in one launch: a fraction of a second.
 _READ_A_LAUNCH = 2e9
+_MOST_PRODUCTS = 20_000
 
 
 class Recorded(NamedTuple):
@@ -101,7 +102,7 @@ def flow(
     times: Array,
     *,
     tolerance: float = 1e-10,
-    most_products: int = 20_000,
+    most_products: int | None = None,
     data: Any = None,
     squares: Array | None = None,
     examples: bool = False,
@@ -121,8 +122,8 @@ def flow(
         Increasing, t = learning rate × steps.
     tolerance : float
         Relative error per step.
-    most_products : int
-        Beyond, a replicate is stiff, and given up.
+    most_products : int, optional
+        Beyond, a replicate is stiff, and given up; 20,000 by default.
     data, squares, examples, single
         As for `descend`.
     """
@@ -138,7 +139,7 @@ def flow(
         xp.asarray(np.asarray(times, dtype=float)),
         np.int32(len(times)),
         np.float64(tolerance),
-        np.int32(most_products),
+        np.int32(_MOST_PRODUCTS if most_products is None else most_products),
         xp.empty((count, DOP853.n_stages + 3, k, n)),
         run.spill,
         *run.outputs,
