@@ -237,7 +237,8 @@ class _Together:
         if quantity == "support":
             return values[:, 3]
         run = _weights(values[:, None, :3])
-        return self.by_setting(run, quantity)[:, 0]
+        # Of weights that are no numbers an accuracy would still be one.
+        return np.where(exists, self.by_setting(run, quantity)[:, 0], math.nan)
 
     def by_setting(self, run: Trajectory, quantity: str) -> Array:
         """A quantity of weights (B, T) of which each row has its setting."""
