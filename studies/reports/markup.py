@@ -60,11 +60,12 @@ def together(*children: str) -> Markup:
 
 
 def command_line(text: str) -> Markup:
-    """A command to be copied.
+    """A command to be copied, in words that a line may end between.
 
     Examples
     --------
     >>> command_line("pitfalls verify")
-    '<pre><code>pitfalls verify</code></pre>'
+    '<pre><code><span>pitfalls</span> <span>verify</span></code></pre>'
     """
-    return element("pre", element("code", text))
+    words = (element("span", word) for word in text.split(" "))
+    return element("pre", element("code", Markup(" ".join(words))))

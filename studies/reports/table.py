@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 from ...theory.theorem import FACTS
 from ..statements import Statement
@@ -48,9 +47,11 @@ def statements(rows: Sequence[Statement]) -> Markup:
     >>> statements([])
     ''
     """
-    groups = [(name, list(group)) for name, group in groupby(rows, lambda row: row.fact)]
+    found: dict[str, list[Statement]] = {}
+    for row in rows:
+        found.setdefault(row.fact, []).append(row)
     # Sorting is stable: but for what fails, the order stays.
-    groups.sort(key=lambda group: all(row.holds for row in group[1]))
+    groups = sorted(found.items(), key=lambda group: all(row.holds for row in group[1]))
     index = (
         element(
             "li", element("a", name or _OTHER, href="#" + _anchor("fact", name)), " ", _tally(group)
