@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "networks. mean_field: training without data. scaling: exponents in n. All of them take "
         "about 25 minutes, and need an idle machine.",
     )
-    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all ten)")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all but gpu)")
     bench.add_argument(
         "--rounds", type=count, default=5, metavar="N", help="times each is run (default 5)"
     )
