@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: verify test lint figures clean
+.PHONY: verify test lint figures docs clean
 
 verify: $(VENV)/.main
 	$(BIN)/pitfalls verify
@@ -18,6 +18,10 @@ lint: $(VENV)/.lint
 
 figures: $(VENV)/.main
 	$(BIN)/pitfalls figure all --out docs/figures
+
+# Needs no network, and nor do the pages: tests/test_docs_site.py. Open out/site/index.html.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d out/doctrees docs out/site
 
 # Each stamp is an environment with one set of extras; pyproject.toml is what they depend on.
 $(VENV)/bin/python:
@@ -36,6 +40,10 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.lint: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[test,lint]"
 	touch $@ $(VENV)/.test $(VENV)/.main
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@ $(VENV)/.main
 
 clean:
 	rm -rf $(VENV) out build *.egg-info
