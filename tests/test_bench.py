@@ -7,16 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from host_device import COMPILER, NO_COMPILER, HostDevice
 from pitfalls import benchmarks
 from pitfalls.benchmarks import (
     descent,
     dimension,
     flow,
+    gpu,
     harness,
     margin,
     mean_field,
     peers,
     pipeline,
+    sagawa,
     scaling,
     sweep,
     three_memorizations,
@@ -24,7 +27,7 @@ from pitfalls.benchmarks import (
 from pitfalls.benchmarks.harness import Program, alternate
 from pitfalls.cli import main
 from pitfalls.figures import three_memorizations as figure_3
-from pitfalls.theory import Setting, SettingError
+from pitfalls.theory import ResourceError, Setting, SettingError
 
 SMALL = Setting(40, 60, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
 
@@ -59,6 +62,9 @@ def small(monkeypatch):
     monkeypatch.setattr(three_memorizations, "HIDDEN", 8)
     monkeypatch.setattr(three_memorizations, "MOST", 30)
     monkeypatch.setattr(three_memorizations, "COMPARED", 20)
+    monkeypatch.setattr(sagawa, "FEATURES", (100,))
+    monkeypatch.setattr(sagawa, "EXAMPLES", 200)
+    monkeypatch.setattr(sagawa, "MINORITY", 40)
     monkeypatch.setattr(scaling, "SIZES", (20, 40, 80))
     monkeypatch.setattr(scaling, "LEAST_FITTED", 20)
     monkeypatch.setattr(harness, "_CEILING", (1000, 10))
@@ -117,6 +123,15 @@ def test_our_flow_gives_the_answer_of_scipy(small):
     found = [row.difference for row in report.rows if row.difference is not None]
     assert len(found) == 2
     assert max(found) < 1e-6
+
+
+def test_scikit_learn_ends_where_we_do_if_it_is_not_stopped(small, monkeypatch):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.setattr(peers, "available", lambda module: True)
+    (report,) = benchmarks.run(["sagawa"], rounds=1, progress=silent)
+    off = [row.difference for row in report.rows if row.program.endswith("tolerance 1e-12")]
+    assert len(off) == 3
+    assert max(off) < 1e-4
 
 
 def test_memory_is_flat_in_d(small):
@@ -231,3 +246,22 @@ def test_the_command_shows_and_writes_what_was_measured(small, tmp_path, capsys)
 def test_an_unknown_benchmark_is_named(capsys):
     assert main(["bench", "speed"]) == 2
     assert "must be one of descent, flow" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
+def test_the_gpus_benchmark_runs_from_end_to_end_on_a_device(monkeypatch):
+    for name, value in (("SIZES", (12,)), ("LARGE", 20), ("STEPS", 5), ("D", 100)):
+        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setattr(gpu, "_VECTOR", 1000)
+    # On the host a program's time says nothing; what is counted and compared is there.
+    found = gpu.measure(1, silent, HostDevice(processors=1))
+    assert found.facts["device"] == "the host"
+    assert len([key for key in found.facts if key.endswith(", share")]) == 10
+    assert all(value > 0 for key, value in found.facts.items() if key != "device")
+    assert found.rows[0].program == "n = 12: the host"
+
+
+def test_the_gpus_benchmark_says_what_it_needs(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None)
+    with pytest.raises(ResourceError, match="pip install 'pitfalls"):
+        benchmarks.run(["gpu"], 1)

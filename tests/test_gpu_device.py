@@ -167,8 +167,8 @@ def test_every_kernel_compiles_into_what_a_multiprocessor_has(architecture):
     for each in found:
         assert each.registers * (512 if "<" in each.kernel else 256) <= 65_536
         assert each.static_shared <= 48 * 1024
-        # Hopper is what the kernels are shaped for; others may spill a little outside the loops.
-        assert each.spilled == 0 if architecture == "sm_90" else each.spilled < 300
+        # docs/gpu.md has this table.
+        assert each.spilled <= (98 if architecture == "sm_100" else 0)
 
 
 @needs_nvrtc
