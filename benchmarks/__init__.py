@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ..theory import SettingError
 from .harness import Report, Row, Update, machine
 
-__all__ = ["NAMES", "Report", "Row", "machine", "run"]
+__all__ = ["NAMES", "ON_A_DEVICE", "Report", "Row", "machine", "run"]
 
 NAMES = (
     "descent",
@@ -20,8 +20,11 @@ NAMES = (
     "pipeline",
     "three_memorizations",
     "mean_field",
+    "sagawa",
     "scaling",
 )
+ON_A_DEVICE = ("gpu",)
+"""Those that only run where there is a GPU, and only if they are named."""
 
 
 def run(
@@ -34,7 +37,7 @@ def run(
     Parameters
     ----------
     names : sequence of str
-        Of `NAMES`.
+        Of `NAMES` or `ON_A_DEVICE`.
     rounds : int
         How often each program is timed, in turn with the others; ≥ 1.
     progress : callable
@@ -48,6 +51,8 @@ def run(
     ------
     SettingError
         An unknown name, or no rounds.
+    ResourceError
+        There is no GPU for one that needs it.
 
     Examples
     --------
@@ -56,8 +61,8 @@ def run(
     pitfalls.theory.errors.SettingError: name = 'nothing': must be one of descent, ...
     """
     for name in names:
-        if name not in NAMES:
-            raise SettingError("name", name, f"one of {', '.join(NAMES)}")
+        if name not in (*NAMES, *ON_A_DEVICE):
+            raise SettingError("name", name, f"one of {', '.join((*NAMES, *ON_A_DEVICE))}")
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise SettingError("rounds", rounds, "an integer ≥ 1")
     reports = []

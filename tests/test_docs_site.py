@@ -5,6 +5,7 @@ What the Python of a page prints is tested here for the pages that have no test 
 
 import doctest
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -171,6 +172,23 @@ def test_the_python_of_a_page_prints_what_it_shows(page, tmp_path, monkeypatch):
     for language, content in blocks(text):
         if language == "python" and ">>>" not in content:
             compile(content, str(page), "exec")
+
+
+def test_the_comparison_shows_what_was_measured():
+    """Its table of Sagawa et al.'s toy, against what the benchmark wrote."""
+    text = (DOCS / "comparison.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\d+) \| (\w+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", text, re.M)
+    content = (ROOT / "benchmarks" / "results" / "sagawa.json").read_text(encoding="utf-8")
+    [report] = json.loads(content)["benchmarks"]
+    off = {row["program"]: row["difference"] for row in report["rows"]}
+    measured = []
+    for title, fact in report["facts"].items():
+        features, method = re.fullmatch(r"N = (\d+), (\w+)", title).groups()
+        both = [f"{off[f'{title}: scikit-learn, tolerance {x}']:.2g}" for x in ("1e-12", "0.0001")]
+        errors = [f"{fact[name]:.3f}" for name in ("predicted", "error")]
+        measured.append((features, method, *errors, *both))
+    assert shown == measured
+    assert len(shown) == 6
 
 
 @pytest.mark.slow
