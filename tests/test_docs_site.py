@@ -76,25 +76,30 @@ def refused(words):
 
 
 def refused_by_pitfalls(words):
-    first = next((word for word in words[1:] if not word.startswith("-")), None)
-    if words[0] == "bench":
-        unknown = set(words[1:]) & {first} - set(benchmarks.NAMES)
-        if unknown and words[1] == first:
-            return f"no benchmark: {first}"
-    if words[0] == "sweep" and first in SUBCOMMANDS:
-        names = [word for word in words[2:] if not word.startswith("-")]
-        if first == "ready" and set(names) - {*sweeps.ready(), "NAME"}:
-            return f"no ready sweep: {names}"
-        words = [f"sweep-{first}", *words[2:]]
-    elif words == ["sweep"]:
-        return None
-    elif words[0] == "sweep" and not (first in sweeps.ready() or (first or "").endswith(".toml")):
-        return f"no ready sweep: {first}"
+    if words[0] == "sweep" and words[1:2] and words[1] in SUBCOMMANDS:
+        words = [f"sweep-{words[1]}", *words[2:]]
     try:
-        _parser().parse_args(words)
+        options = _parser().parse_args(words)
     except SystemExit as stop:
         return "not a command" if stop.code else None
+    if options.command == "sweep" and not options.file.endswith(".toml"):
+        return None if options.file in sweeps.ready() else f"no ready sweep: {options.file}"
+    if options.command == "sweep-ready":
+        known = {None, *sweeps.ready()}
+        return None if options.name in known else f"no ready sweep: {options.name}"
+    if options.command == "bench":
+        unknown = {*options.names} - {*benchmarks.NAMES, *benchmarks.ON_A_DEVICE}
+        return f"no benchmark: {unknown}" if unknown else None
     return None
+
+
+def completed(words):
+    """A command of a sentence: its placeholders filled in, and what it leaves to the reader."""
+    filled = {"figure": {"NAME": "trajectories"}, "sweep": {"FILE": "my.toml"}}.get(words[1], {})
+    filled["NAME"] = "xrm" if words[1:3] == ["sweep", "ready"] else filled.get("NAME", "NAME")
+    words = [filled.get(word, word) for word in words]
+    endings = ([], ["my.toml"]) if len(words) > 2 or words[1] == "sweep" else ([],)
+    return next(([*words, *ending] for ending in endings if not refused([*words, *ending])), words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -111,17 +116,7 @@ def test_commands_of_blocks_are_the_programs(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_in_sentences_are_the_programs(page):
-    found = [
-        [
-            {"NAME": "trajectories"}.get(word, word) if words[1] == "figure" else word
-            for word in words
-        ]
-        for words in inline_commands(page.read_text(encoding="utf-8"))
-    ]
-    # A sentence may speak of `pitfalls train --features` and leave its file to the reader.
-    found = [
-        [*words, "X"] if words[-1].startswith("--") and refused(words) else words for words in found
-    ]
+    found = [completed(words) for words in inline_commands(page.read_text(encoding="utf-8"))]
     assert [(shlex.join(words), why) for words in found if (why := refused(words))] == []
 
 
@@ -345,6 +340,31 @@ def test_every_page_is_reached_from_the_first_and_every_link_leads_somewhere(sit
                 fragment = unquote(parts.fragment)
                 assert not fragment or fragment in parsed[reached].names, (path, link)
     assert set(pages) - seen == set()
+
+
+@pytest.fixture
+def formulas(monkeypatch):
+    for module in ("sphinx", "latex2mathml"):
+        pytest.importorskip(module, reason=f"{module} is of the extra docs")
+    monkeypatch.syspath_prepend(str(DOCS))
+    return importlib.import_module("formulas")
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("w_y and ‖w_ε‖², σ_y²w_y²", "w[y] and ‖w[ε]‖², σ[y]²w[y]²"),
+        ("π_gK_gh, π_gq_gΔ_g, α̂′_g, E[xψ_j]", "π[g]K[gh], π[g]q[g]Δ[g], α̂′[g], E[xψ[j]]"),
+        ("[G⁻¹]_ii, G_−i, e_{(y,a)}, b_ERM", "[G⁻¹][ii], G[−i], e[(y,a)], b[ERM]"),
+        ("e^{−s_1}, 10^9.8, (d/n)^(−1/2), R^d", "e{−s_1}, 10{9.8}, (d/n){−1/2}, R{d}"),
+        ("core_noise, max_margin, log_crossing_time", None),
+        ("2^", None),
+    ],
+)
+def test_indices_are_set_and_names_left_alone(text, marked, formulas):
+    shapes = {"on": "{}", "below": "[{}]", "above": "{{{}}}"}
+    found = "".join(shapes[place].format(piece) for piece, place in formulas.typeset(text))
+    assert found == (marked or text)
 
 
 def test_links_are_found_in_prose_only():
