@@ -12,6 +12,7 @@ from pitfalls.studies.sweeps.block import Run, compute
 from pitfalls.studies.sweeps.errors import StoreError, SweepError
 from pitfalls.studies.sweeps.on_device import attempt_all
 from pitfalls.studies.sweeps.store import Failure, Store
+from pitfalls.theory import PitfallsError
 from samples import z_scores
 
 HEAD = """
@@ -192,3 +193,17 @@ def test_the_command_says_what_a_gpu_needs(monkeypatch, tmp_path, capsys):
     assert main([*arguments, "auto", "--workers", "1"]) == 0
     with Store.read(tmp_path / "a.db") as kept:
         assert kept.backend() == "cpu"
+
+
+def test_a_replicate_that_no_solver_finishes_fails_its_cell_alone(device, monkeypatch):
+    sweep = document(BASIC, delta=[0.15, 2], label_noise=[0.25])
+    expected = attempt_all(sweep, device, every_job(sweep))
+    assert np.isnan(expected[0].values).any()
+
+    def refuse(*_):
+        raise PitfallsError("barely separable")
+
+    monkeypatch.setattr("pitfalls.studies.sweeps.block.max_margin", refuse)
+    found = attempt_all(sweep, device, every_job(sweep))
+    assert found[0] == Failure(0, 0, "PitfallsError: barely separable")
+    assert (found[2].values == expected[2].values).all()

@@ -17,7 +17,7 @@ from ..seeds import child_stream, generator
 from .device import Device
 from .shape import pitch
 
-__all__ = ["Batch", "bytes_of_replicate", "in_batches"]
+__all__ = ["Batch", "bytes_of_replicate", "groups_of", "in_batches"]
 
 Array: TypeAlias = NDArray[np.float64]
 Stream: TypeAlias = np.random.SeedSequence
@@ -103,7 +103,7 @@ class Batch:
         keys = xp.asarray(np.stack(own))
         sigmas = xp.asarray(np.array([float(setting.sigma) for setting in settings]))
         cells = {id(setting): setting for setting in settings}
-        known = {key: _means_and_groups(setting) for key, setting in cells.items()}
+        known = {key: (_means(each), groups_of(each)) for key, each in cells.items()}
         means = xp.asarray(np.stack([known[id(setting)][0] for setting in settings]))
         groups = np.stack([known[id(setting)][1] for setting in settings])
         deviations = xp.asarray(np.sqrt([setting.feature_variance for setting in settings]))
@@ -174,11 +174,22 @@ class Batch:
         return found
 
 
-def _means_and_groups(setting: Setting) -> tuple[Array, NDArray[np.int64]]:
-    """Of a setting's examples: the means of U (2, n), and the observed groups."""
+def _means(setting: Setting) -> Array:
+    """Of a setting's examples: the means of U, (2, n)."""
     means = [np.tile([[c.core], [c.spurious]], (1, c.count)) for c in setting.cells]
-    groups = [np.full(c.count, c.group, dtype=np.int64) for c in setting.cells]
-    return np.hstack(means).astype(float), np.concatenate(groups)
+    return np.hstack(means).astype(float)
+
+
+def groups_of(setting: Setting) -> NDArray[np.int64]:
+    """Observed groups of a setting's examples, in the order in which they are drawn.
+
+    Examples
+    --------
+    >>> groups_of(Setting(n=4, d=9, rho=0.75, gamma=2.0, sigma=1.0)).tolist()
+    [1, 1, 1, 0]
+    """
+    groups = [np.full(cell.count, cell.group, dtype=np.int64) for cell in setting.cells]
+    return np.concatenate(groups)
 
 
 def _draw_factors(

@@ -6,15 +6,16 @@ import math
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sims import gpu, gradient_flow, stream
+from ...sims import gpu, stream
 from ...sims.gpu.alone import numbers_of
 from ...sims.gpu.sources import MOST_METHODS
 from ...sims.max_margin import CERTIFIED
@@ -45,6 +46,7 @@ class _Replicate(NamedTuple):
     setting: Setting
     seed: np.random.SeedSequence
     objectives: dict[str, Objective]
+    numbers: dict[str, tuple[Array, Array, Array]]
 
 
 def suits(sweep: Sweep, setting: Setting) -> bool:
@@ -96,6 +98,8 @@ def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[B
                 done[job] = compute(sweep, cell, index)
                 continue
             objectives = {name: sweep.objective(name, setting) for name in sweep.objectives}
+            own = gpu.groups_of(setting)
+            numbers = {name: each.resolve(own, setting.n) for name, each in objectives.items()}
             predictions = predict(sweep, setting, objectives) if index == 0 else None
         except Exception as error:
             # Whatever it is, it is this cell's: the other cells go on.
@@ -107,7 +111,9 @@ def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[B
         # Explicit features of a batch have one d.
         width = setting.d if sweep.kind == "explicit" else 0
         groups[setting.n, width] += [
-            _Replicate(job, row, setting, stream(sweep.seed, cell, first + row), objectives)
+            _Replicate(
+                job, row, setting, stream(sweep.seed, cell, first + row), objectives, numbers
+            )
             for row in range(last - first)
         ]
     for (n, _), replicates in groups.items():
@@ -158,40 +164,39 @@ class _Together:
     def __init__(self, sweep: Sweep, device: gpu.Device, replicates: Sequence[_Replicate]) -> None:
         self.sweep, self.device, self.replicates = sweep, device, replicates
         self.finite = [t for t in sweep.times if t < math.inf]
-        kind = "explicit" if sweep.kind == "explicit" else "gram"
+        kind: Literal["gram", "explicit"] = "explicit" if sweep.kind == "explicit" else "gram"
         self.batch = gpu.Batch.draw(
             device, [each.setting for each in replicates], [each.seed for each in replicates], kind
         )
-        resolved: dict[tuple[Job, str], tuple[Array, Array, Array]] = {}
-        for each, groups in zip(replicates, self.batch.groups, strict=True):
-            for name, objective in each.objectives.items():
-                if (each.job, name) not in resolved:
-                    resolved[each.job, name] = objective.resolve(groups, self.batch.n)
-        self.resolved = resolved
         self.limits: dict[bytes, _Limit] = {}
+        self.errors: dict[int, str] = {}
 
     def rows(self) -> list[Array | str]:
         """Each replicate's numbers, or why there are none."""
         easy = [self.easy(column) for column in self.sweep.columns]
         hard = [k for k, column in enumerate(easy) if column is None]
         found: list[Array | str] = []
-        for index, each in enumerate(self.replicates):
+        for index in range(len(self.replicates)):
             row = np.array([math.nan if column is None else column[index] for column in easy])
-            try:
-                if hard:
-                    run = Run(
-                        self.sweep,
-                        each.setting,
-                        each.seed,
-                        each.objectives,
-                        self.batch.sample(index),
-                    )
+            if hard:
+                with self.blamed(index):
+                    run = self.on_cpu(index)
                     row[hard] = [run.number(self.sweep.columns[k]) for k in hard]
-            except Exception as error:
-                found.append(f"{type(error).__name__}: {error}")
-                continue
-            found.append(row)
+            found.append(self.errors.get(index, row))
         return found
+
+    def on_cpu(self, index: int) -> Run:
+        """A replicate on the CPU, for what the device cannot or would not do."""
+        each = self.replicates[index]
+        return Run(self.sweep, each.setting, each.seed, each.objectives, self.batch.sample(index))
+
+    @contextmanager
+    def blamed(self, index: int) -> Iterator[None]:
+        """Whatever goes wrong is this replicate's: the others go on."""
+        try:
+            yield
+        except Exception as error:
+            self.errors[index] = f"{type(error).__name__}: {error}"
 
     def easy(self, column: Column) -> Array | None:
         """A column of all replicates from the device; None if it takes more than that."""
@@ -204,7 +209,7 @@ class _Together:
 
     def numbers(self, name: str, part: int) -> Array:
         """Weight, shift or scale of an objective in every replicate, (B, n)."""
-        return np.stack([self.resolved[each.job, name][part] for each in self.replicates])
+        return np.stack([each.numbers[name][part] for each in self.replicates])
 
     def limit(self, name: str) -> _Limit:
         """Methods that differ in weight and shift only have one."""
@@ -212,20 +217,14 @@ class _Together:
         key = scale.tobytes() + (weight == 0).tobytes()
         if key not in self.limits:
             values, dual, _, residual = gpu.max_margins(self.batch, weight, scale)
-            for index in np.flatnonzero(~(residual <= CERTIFIED)):
-                each = self.replicates[index]
-                run = Run(
-                    self.sweep,
-                    each.setting,
-                    each.seed,
-                    each.objectives,
-                    self.batch.sample(int(index)),
-                )
-                found = run.limit(run.key(name))
+            for index in np.flatnonzero(~(residual <= CERTIFIED)).tolist():
                 values[index], dual[index] = math.nan, math.nan
-                if found is not None and found.dual is not None:
-                    values[index] = found.core, found.spurious, found.memory, found.support
-                    dual[index] = found.dual
+                with self.blamed(index):
+                    run = self.on_cpu(index)
+                    found = run.limit(run.key(name))
+                    if found is not None and found.dual is not None:
+                        values[index] = found.core, found.spurious, found.memory, found.support
+                        dual[index] = found.dual
             self.limits[key] = _Limit(values, dual)
         return self.limits[key]
 
@@ -246,11 +245,9 @@ class _Together:
         rows: dict[int, list[int]] = defaultdict(list)
         for index, each in enumerate(self.replicates):
             rows[each.job[0]].append(index)
-        for index in rows.values():
-            own = _weights(
-                np.stack((run.core[index], run.spurious[index], run.memory[index]), axis=-1)
-            )
-            found[index] = coordinate(own, self.replicates[index[0]].setting, quantity)
+        for own in rows.values():
+            part = _weights(np.stack((run.core[own], run.spurious[own], run.memory[own]), axis=-1))
+            found[own] = coordinate(part, self.replicates[own[0]].setting, quantity)
         return found
 
     @cached_property
@@ -281,7 +278,7 @@ class _Together:
         known: dict[Job, Array] = {}
         for each in self.replicates:
             if each.job not in known:
-                own = [self.resolved[each.job, name] for name in names]
+                own = [each.numbers[name] for name in names]
                 known[each.job] = numbers_of(own, 1.0 if rate is None else rate)
         methods = np.stack([known[each.job] for each in self.replicates])
         if rate is not None:
@@ -291,21 +288,15 @@ class _Together:
         # A flow needs examples that can be separated, which their max margin proves.
         separable = np.all([~np.isnan(self.limit(name).values[:, 0]) for name in names], axis=0)
         found = gpu.flow(self.batch, methods, np.array(self.finite), examples=keep)
-        for index in np.flatnonzero(~(found.done & separable)):
-            each = self.replicates[index]
-            sample = self.batch.sample(int(index))
-            runs = gradient_flow(sample, [each.objectives[name] for name in names], self.finite)
-            for k, run in enumerate(runs):
-                found.values[index, :, k] = np.column_stack(
-                    (
-                        run.coordinates,
-                        run.loss,
-                        run.train.majority,
-                        run.train.minority,
-                    )
-                )
-                if found.margins is not None and run.margins is not None:
-                    found.margins[index, :, k] = run.margins
+        for index in np.flatnonzero(~(found.done & separable)).tolist():
+            with self.blamed(index):
+                runs = self.on_cpu(index).trajectories
+                for k, name in enumerate(names):
+                    run = runs[name]
+                    right = run.train.majority, run.train.minority
+                    found.values[index, :, k] = np.column_stack((run.coordinates, run.loss, *right))
+                    if found.margins is not None and run.margins is not None:
+                        found.margins[index, :, k] = run.margins
         return found.values, found.margins
 
     def angle(self, name: str, values: Array, margins: Array) -> Array:
