@@ -234,6 +234,8 @@ class Page(HTMLParser):
         self.names |= {given[key] for key in ("id", "name") if given.get(key)}
         if tag == "a" and given.get("href"):
             self.links.append(given["href"])
+        elif tag == "form":
+            self.links.append(given["action"])
         elif tag == "link" and given.get("rel") not in self.INERT:
             self.loaded.append(given["href"])
         else:
