@@ -8,6 +8,7 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 __all__ = ["setup"]
 
@@ -39,14 +40,30 @@ def _mend(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: li
     lines[:] = [each.replace(_COLON, ":") for each in mended]
 
 
+def _skip(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    """A field of a named tuple is told of in its class: "alias for field number 0" adds nothing."""
+    return True if type(thing).__name__ == "_tuplegetter" else None
+
+
 def _tidy(app: Sphinx, document: nodes.document) -> None:
-    """Of a type's words only class names are links: not every `cells` is a sweep's cell."""
-    for reference in list(document.findall(addnodes.pending_xref)):
-        if reference.get("refspecific") and reference["reftarget"].islower():
-            reference.replace_self(reference.children)
     for field in document.findall(nodes.field_name):
         if field.astext() == "Variables":
             field.children = [nodes.Text("Attributes")]
+
+
+class _Types(SphinxPostTransform):
+    """Of a type's words only a class that has its name to itself is a link: `cells` is no cell."""
+
+    default_priority = 5
+
+    def run(self, **options: Any) -> None:
+        """Called by Sphinx before it looks names up."""
+        objects = self.env.domains.python_domain.objects.items()
+        names = [name.rsplit(".", 1)[-1] for name, entry in objects if not entry.aliased]
+        for reference in list(self.document.findall(addnodes.pending_xref)):
+            target = reference.get("reftarget", "")
+            if reference.get("refspecific") and (target.islower() or names.count(target) != 1):
+                reference.replace_self(reference.children)
 
 
 def _titles_for_files(app: Sphinx, document: nodes.document, page: str) -> None:
@@ -61,6 +78,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _hide, priority=400)
     app.connect("autodoc-process-docstring", _mend)
+    app.connect("autodoc-skip-member", _skip)
     app.connect("doctree-read", _tidy)
+    app.add_post_transform(_Types)
     app.connect("doctree-resolved", _titles_for_files)
     return {"parallel_read_safe": True}

@@ -282,6 +282,10 @@ def test_every_page_and_every_public_name_is_on_the_site(site):
         for each in public.__all__:
             if callable(getattr(public, each)):
                 assert f"pitfalls.{module}.{each}" in named
+    # A parameter's type leads to its class, and what are two attributes are told of as two.
+    assert 'href="theory.html#pitfalls.theory.Setting"' in pages["api/sims.html"]
+    assert "<strong>negative</strong>" in pages["api/sims.html"]
+    assert not any("Alias for field number" in text for text in pages.values())
 
 
 @pytest.mark.slow
