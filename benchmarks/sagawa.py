@@ -23,6 +23,8 @@ EXAMPLES = 3000
 MINORITY = 600
 STRENGTH = 1e-9
 TOLERANCES = (1e-4, 1e-12)
+# Rounds: some programs take a minute, and what is compared is mostly answers.
+MOST = 1
 
 
 class _Case(NamedTuple):
@@ -98,10 +100,10 @@ def measure(rounds: int, progress: Update) -> Report:
 
 def _compare(report: Report, title: str, case: _Case, rounds: int, progress: Update) -> None:
     error = 1 - float(case.ours().accuracy(case.setting).worst[0])
-    programs, off = [Program(f"{title}: pitfalls", case.ours)], {}
+    programs, off = [Program(f"{title}: pitfalls", case.ours, most=MOST)], {}
     for tolerance in TOLERANCES if peers.available("sklearn") else ():
         name = f"{title}: scikit-learn, tolerance {tolerance:g}"
-        programs.append(Program(name, partial(case.scikit_learn, tolerance)))
+        programs.append(Program(name, partial(case.scikit_learn, tolerance), most=MOST))
         off[name] = abs(case.error(case.scikit_learn(tolerance)) - error)
     rows: list[Row] = alternate(programs, rounds, progress, off)
     report.rows.extend(rows)
