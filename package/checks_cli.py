@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exit_status import DONE, FAILED
-from .flags import count
+from .flags import add_effort
 from .writing import check_writable, write_json
 
 if TYPE_CHECKING:
@@ -38,17 +38,16 @@ def add_checks(commands: Any) -> None:
         epilog="Exit status: 0 every statement holds, 1 one does not (with --self-test: one "
         "cannot fail), 2 bad usage.",
     )
-    verify.add_argument("--quick", action="store_true", help="fewer replicates")
+    add_effort(
+        verify,
+        quick="fewer replicates",
+        replicates="draws per setting (default 100; quick 24)",
+    )
     verify.add_argument(
         "--self-test",
         action="store_true",
         help="bend each prediction by twice what it would catch; every bend must be refused",
     )
-    verify.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
-    verify.add_argument(
-        "--replicates", type=count, metavar="N", help="draws per setting (default 100; quick 24)"
-    )
-    verify.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     verify.set_defaults(run=_verify)
 
@@ -61,7 +60,12 @@ def add_checks(commands: Any) -> None:
         epilog="Exit status: 0 the limit at this d/n holds in every setting (--features all: where "
         "it should, and nowhere else), 1 it does not, 2 bad usage.",
     )
-    limits.add_argument("--quick", action="store_true", help="fewer replicates")
+    add_effort(
+        limits,
+        quick="fewer replicates",
+        replicates="draws per setting and size (default 100, quick 16; explicit features 30, "
+        "quick 8)",
+    )
     limits.add_argument(
         "--features",
         choices=(*_FEATURES, "all"),
@@ -69,14 +73,6 @@ def add_checks(commands: Any) -> None:
         help="law of the example-specific features (default gaussian); others than the default in "
         "the settings with d/n ≤ 10",
     )
-    limits.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
-    limits.add_argument(
-        "--replicates",
-        type=count,
-        metavar="N",
-        help="draws per setting and size (default 100, quick 16; explicit features 30, quick 8)",
-    )
-    limits.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
     limits.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     limits.set_defaults(run=_limits)
 
@@ -116,21 +112,18 @@ def _three_sizes(
         description=f"{description} Each setting has draws of its own, and can be run alone.",
         epilog="Exit status: 0 the prediction holds in every setting, 1 it does not, 2 bad usage.",
     )
-    parser.add_argument("--quick", action="store_true", help=quick)
+    add_effort(
+        parser,
+        quick=quick,
+        replicates="draws at the largest n; twice as many at half of it, and again (default 4, "
+        "quick 3)",
+    )
     parser.add_argument(
         "--setting",
         action="append",
         metavar="NAME",
         help="only this one; may be given more than once (default: all)",
     )
-    parser.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
-    parser.add_argument(
-        "--replicates",
-        type=count,
-        metavar="N",
-        help="draws at the largest n; twice as many at half of it, and again (default 4, quick 3)",
-    )
-    parser.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the table as JSON, after each setting"
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "METHODS",
+    "add_effort",
     "add_features",
     "add_setting",
     "count",
@@ -82,6 +83,14 @@ def real(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def add_effort(parser: argparse.ArgumentParser, *, quick: str, replicates: str) -> None:
+    """The flags of commands that compare with simulation; the words are those of their help."""
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
+    parser.add_argument("--replicates", type=count, metavar="N", help=replicates)
+    parser.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
 
 
 def add_setting(parser: argparse.ArgumentParser, defaults: bool) -> None:

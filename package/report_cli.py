@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exit_status import DONE, FAILED
-from .flags import FIGURES, count
+from .flags import FIGURES, add_effort
 from .writing import check_writable
 
 if TYPE_CHECKING:
@@ -42,19 +42,11 @@ def add_report(commands: Any) -> None:
         metavar="FILE",
         help="default report.html",
     )
-    report.add_argument(
-        "--quick",
-        action="store_true",
-        help="fewer replicates of the statements, and by default two figures",
+    add_effort(
+        report,
+        quick="fewer replicates of the statements, and by default two figures",
+        replicates="draws per setting of the statements (default 100; quick 24)",
     )
-    report.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
-    report.add_argument(
-        "--replicates",
-        type=count,
-        metavar="N",
-        help="draws per setting of the statements (default 100; quick 24)",
-    )
-    report.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
     report.add_argument(
         "--figures",
         nargs="+",

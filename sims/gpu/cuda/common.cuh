@@ -36,38 +36,28 @@ struct Shape {
   int n, pitch, segments, tile_rows;
 };
 
-// The sum of every thread's value, for all of them.
-__device__ inline double total(double value, double* red) {
+// The sum of every thread's value, or the largest, for all of them; in an order of their own.
+template <bool Largest>
+__device__ double reduced(double value, double* red) {
   const int thread = threadIdx.x, threads = blockDim.x;
   red[thread] = value;
   __syncthreads();
   int width = 1;
   while (2 * width < threads) width *= 2;
   for (; width > 0; width /= 2) {
-    if (thread < width && thread + width < threads) red[thread] += red[thread + width];
-    __syncthreads();
-  }
-  const double sum = red[0];
-  __syncthreads();
-  return sum;
-}
-
-// The largest of every thread's value, for all of them.
-__device__ inline double largest(double value, double* red) {
-  const int thread = threadIdx.x, threads = blockDim.x;
-  red[thread] = value;
-  __syncthreads();
-  int width = 1;
-  while (2 * width < threads) width *= 2;
-  for (; width > 0; width /= 2) {
-    if (thread < width && thread + width < threads)
-      red[thread] = fmax(red[thread], red[thread + width]);
+    if (thread < width && thread + width < threads) {
+      const double other = red[thread + width];
+      red[thread] = Largest ? fmax(red[thread], other) : red[thread] + other;
+    }
     __syncthreads();
   }
   const double found = red[0];
   __syncthreads();
   return found;
 }
+
+__device__ inline double total(double value, double* red) { return reduced<false>(value, red); }
+__device__ inline double largest(double value, double* red) { return reduced<true>(value, red); }
 
 // Divides the arena, and brings the matrix in if it stays. `spill` is this block's part of global
 // memory, for the partial sums where `partial_inside` is 0.
