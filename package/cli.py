@@ -71,8 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="descent: Figure 1's run. flow: a trajectory to t = 1e12. dimension: a replicate as "
         "d grows to 1e9. margin: max margin. influence: training again without each example. "
         "sweep: replicates a second. pipeline: all of Figure 1. three_memorizations: Figure 3's "
-        "networks. mean_field: training without data. scaling: exponents in n. All of them take "
-        "about 25 minutes, and need an idle machine.",
+        "networks. mean_field: training without data. sagawa: the toy of Sagawa et al. scaling: "
+        "exponents in n. All of these take about half an hour, and need an idle machine. gpu: "
+        "kernels and sweeps on a GPU, only if it is named.",
     )
     bench.add_argument("names", nargs="*", metavar="NAME", help="which (default: all but gpu)")
     bench.add_argument(
