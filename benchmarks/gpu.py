@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import stream
-from ..sims.gpu import Batch, Device, descend, flow, max_margins, open_device
+from ..sims.gpu import (
+    Batch,
+    Device,
+    bytes_of_replicate,
+    descend,
+    flow,
+    max_margins,
+    open_device,
+)
 from ..sims.gpu.alone import numbers_of
 from ..sims.gpu.shape import shape
 from ..sims.threads import cores
@@ -147,7 +155,10 @@ def _methods(batch: Batch, setting: Setting, count: int, rate: float) -> Array:
 def _roofline(device: Device, ceilings: _Ceilings, report: Report) -> None:
     """Each kernel's share of its ceiling, for arrays that stay on the chip and for large ones."""
     for n in (SIZES[0], LARGE):
-        setting, replicates = _setting(n), WAVES * device.processors
+        setting = _setting(n)
+        # Two batches at a time, where one is drawn beside the one that is there.
+        fitting = 0.4 * device.free_bytes() / bytes_of_replicate(n, 3, 1, examples=False)
+        replicates = max(1, min(WAVES * device.processors, int(fitting)))
         seeds = [stream(0, 0, i) for i in range(replicates)]
         batch = Batch.draw(device, [setting] * replicates, seeds)
         for count in (1, 3):

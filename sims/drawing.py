@@ -12,7 +12,7 @@ from scipy.linalg.lapack import dlauum
 from ..theory import Setting, SettingError
 from ..theory.memory import require
 from .blas import mirrored, square
-from .gpu.batch import Batch
+from .gpu.alone import draw_alone
 from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .sample import Sample
@@ -72,7 +72,7 @@ def draw(
     kind = kind or ("gram" if d >= n else "explicit")
     device = chosen(backend)
     if device is not None and sigma > 0 and kind in ("gram", "explicit"):
-        return Batch.draw(device, [setting], [stream], kind).sample(0)
+        return draw_alone(device, setting, stream, kind)
     means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
     groups = np.concatenate([np.full(c.count, c.group, dtype=np.int64) for c in setting.cells])
     labels = rng.choice((-1.0, 1.0), size=n)

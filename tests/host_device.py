@@ -17,16 +17,20 @@ NO_COMPILER = "no C++ compiler (c++, g++ or clang++) on this machine"
 
 
 class HostDevice:
-    """One block after the other, the threads of a block by turns: slow, and the same arithmetic."""
+    """One block after the other, the threads of a block by turns: slow, and the same arithmetic.
+
+    Between two barriers the threads take their turns forward (order 0), backward (1), or in an
+    order of chance (2): what depends on that is a race.
+    """
 
     name = "the host"
     arrays = np
     out_of_memory = MemoryError
 
-    def __init__(self, most_shared=232_448, processors=2, free=1e9):
+    def __init__(self, most_shared=232_448, processors=2, free=1e9, order=0):
         self._launch = ctypes.CDLL(str(library())).launch
         self.most_shared, self.processors, self.free = most_shared, processors, free
-        self.launched = []
+        self.launched, self.order = [], order
 
     def free_bytes(self):
         return self.free
@@ -46,9 +50,11 @@ class HostDevice:
             (ctypes.c_uint * 3)(*grid),
             ctypes.c_uint(threads),
             ctypes.c_size_t(shared),
+            self.order,
             pointers,
         )
-        assert code == 0, f"{kernel} is not compiled"
+        assert code != 1, f"{kernel} is not compiled"
+        assert code == 0, f"{kernel}: threads of a block came to different barriers"
 
 
 def _value(arg):
@@ -82,6 +88,8 @@ def library():
             source.write_text(text)
             command = [COMPILER, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC"]
             warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
+            # Of contexts; the second is for compilers that do not know the first.
+            warnings += ["-Wno-clobbered", "-Wno-unknown-warning-option"]
             subprocess.run(
                 [*command, *warnings, f"-I{FOLDER}", str(source), "-o", str(new)], check=True
             )

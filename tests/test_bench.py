@@ -248,6 +248,7 @@ def test_an_unknown_benchmark_is_named(capsys):
     assert "must be one of descent, flow" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
 def test_the_gpus_benchmark_runs_from_end_to_end_on_a_device(monkeypatch):
     for name, value in (("SIZES", (12,)), ("LARGE", 20), ("STEPS", 5), ("D", 100)):

@@ -4,11 +4,14 @@ Every test of a ``device`` runs twice: on kernels compiled for the host, and, ma
 CUDA device, where there is one.
 """
 
+import shutil
+
 import numpy as np
 import pytest
 from host_device import COMPILER, NO_COMPILER, HostDevice
 from pitfalls.sims import draw, gpu, gradient_descent, gradient_flow, max_margin, stream
 from pitfalls.sims.gpu import shape as shapes
+from pitfalls.sims.gpu import sources
 from pitfalls.sims.gpu.alone import numbers_of
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError
 from samples import difference
@@ -97,7 +100,7 @@ def chi(degrees, position, key):
 def plain_draw(setting, seed):
     """The plane and L of a draw, number by number."""
     key = np.random.SeedSequence(
-        seed.entropy, spawn_key=(*seed.spawn_key, 2**31 + 2**22)
+        seed.entropy, spawn_key=(*seed.spawn_key, 2**31 + 2**24)
     ).generate_state(2, np.uint64)
     n, width = setting.n, min(setting.n, setting.d)
     means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
@@ -194,13 +197,79 @@ def test_where_the_array_lies_changes_no_byte():
     assert found[:2] == found[2:]
 
 
-@pytest.mark.parametrize("d", [{40, 0}, {40}])
-def test_settings_of_a_batch_have_one_n(device, d):
+def everything(device):
+    """The bytes of a bit of everything."""
+    seeds = streams(2)
+    settings = [SETTING, Setting(n=40, d=20, rho=0.9, gamma=2.0, sigma=1.0)]
+    batch = gpu.Batch.draw(device, settings, seeds)
+    explicit = gpu.Batch.draw(device, settings[:1], seeds[:1], "explicit")
+    sample = batch.sample(0)
+    numbers = np.stack([numbers_of(resolved(sample, some_objectives(sample)), 0.1)] * 2)
+    found = [
+        *(device.fetch(each.matrices) for each in (batch, explicit)),
+        gpu.descend(batch, numbers, np.array([0, 3]), examples=True).values,
+        gpu.descend(batch, numbers, np.array([3]), single=True).values,
+        gpu.flow(batch, numbers, np.array([0.0, 5.0])).values,
+        *gpu.max_margins(batch, *np.ones((2, 2, 40))),
+    ]
+    return [np.asarray(each).tobytes() for each in found]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_no_byte_depends_on_the_order_of_the_threads(order):
+    # Between two barriers: what one thread writes there, no other may read.
+    assert everything(host(order=order)) == everything(host())
+
+
+@pytest.mark.slow
+def test_a_race_and_a_barrier_that_some_miss_are_seen(monkeypatch, tmp_path):
+    if COMPILER is None:
+        pytest.skip(NO_COMPILER)
+    shutil.copytree(sources.FOLDER, tmp_path / "cuda")
+    monkeypatch.setattr("host_device.FOLDER", tmp_path / "cuda")
+    source = tmp_path / "cuda" / "common.cuh"
+    text = source.read_text()
+    staged = "__syncthreads();\n    for (int unit"
+    assert text.count(staged) == 1
+    source.write_text(text.replace(staged, "for (int unit"))
+    assert everything(host(order=1)) != everything(host())
+    source.write_text(text.replace(staged, "if (threadIdx.x) " + staged))
+    with pytest.raises(AssertionError, match="different barriers"):
+        everything(host())
+
+
+def test_settings_of_a_batch_have_one_n(device):
     others = [Setting(n=9, d=40, rho=0.8, gamma=3.0, sigma=0.4)]
     with pytest.raises(SettingError, match="of one n"):
         gpu.Batch.draw(device, [SETTING, *others], streams(2))
     with pytest.raises(SettingError, match="'gram' or 'explicit'"):
         gpu.Batch.draw(device, [SETTING], streams(1), "orthogonal")
+    with pytest.raises(SettingError, match="at most 65535"):
+        gpu.Batch.draw(device, [SETTING] * 70_000, [])
+
+
+@pytest.mark.parametrize("steps", [[], [2, 2], [5, 2], [-1, 3]])
+def test_what_is_recorded_increases(device, steps):
+    sample = draw(SETTING, 0)
+    numbers = numbers_of(resolved(sample, [Objective.erm()]), 0.1)[None]
+    batch = gpu.Batch.of(device, [sample])
+    with pytest.raises(SettingError, match=r"recorded = .*increasing"):
+        gpu.descend(batch, numbers, np.array(steps))
+    with pytest.raises(SettingError, match=r"times = .*increasing"):
+        gpu.flow(batch, numbers, np.array(steps, dtype=float))
+
+
+def test_a_flow_of_what_is_no_number_is_given_up(device):
+    sample = draw(SETTING, 0)
+    numbers = numbers_of(resolved(sample, [Objective.erm()]), 1.0)[None]
+    batch = gpu.Batch.of(device, [sample])
+    batch.matrices[0, 3, 4] = np.nan
+    assert not gpu.flow(batch, numbers, np.array([1.0])).done.any()
+    # Where nothing counts nothing moves, which is no error.
+    batch = gpu.Batch.of(device, [sample])
+    still = gpu.flow(batch, numbers * [[[[1.0]], [[1.0]], [[0.0]], [[0.0]]]], np.array([1.0]))
+    assert still.done.all()
+    assert (still.values[..., :3] == 0).all()
 
 
 # Training.

@@ -84,6 +84,7 @@ def test_a_replicates_numbers_are_the_cpus_on_the_same_draw(device, sweep):
             assert np.allclose(row, expected, rtol=1e-6, atol=1e-7, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_the_law_is_the_cpus(device):
     text = HEAD.replace("replicates = 4", "replicates = 60").replace("block = 2", "block = 30")
     sweep = sweeps.parse(
@@ -96,6 +97,7 @@ def test_the_law_is_the_cpus(device):
     assert np.abs(z_scores(ours, theirs)).max() < 4.0
 
 
+@pytest.mark.slow
 def test_no_byte_depends_on_who_is_beside_a_replicate(device, tmp_path):
     sweep = document(BASIC, sigma=[0.4, 0.8, 1.6])
     found = []

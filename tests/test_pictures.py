@@ -130,6 +130,7 @@ BENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_the_picture_is_its_reference(name, tmp_path):
     assert difference(name, tmp_path) is None

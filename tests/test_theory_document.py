@@ -19,7 +19,9 @@ TESTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["theory.md", "mat.md", "generalization.md"])
+@pytest.mark.parametrize(
+    "name", ["theory.md", "mat.md", pytest.param("generalization.md", marks=pytest.mark.slow)]
+)
 def test_the_examples_give_what_they_say(name):
     failures, examples = doctest.testfile(
         str(DOCUMENT.with_name(name)),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...theory import Objective, Solution, Trajectory
+from ...theory import Objective, Setting, Solution, Trajectory
 from ..record import measured
 from ..sample import Sample, Start
 from .batch import Batch, bytes_of_replicate, in_batches
@@ -17,10 +17,11 @@ from .limit import max_margins
 from .sources import MOST_METHODS
 from .training import Recorded, descend, flow
 
-__all__ = ["descend_alone", "flow_alone", "limit_alone", "numbers_of"]
+__all__ = ["descend_alone", "draw_alone", "flow_alone", "limit_alone", "numbers_of"]
 
 Array: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = Sequence[tuple[Array, Array, Array]]
+Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
@@ -35,6 +36,22 @@ def numbers_of(numbers: Numbers, rate: float) -> Array:
     """
     weight, shift, scale = (np.stack(each) for each in zip(*numbers, strict=True))
     return np.stack((shift, scale, weight, rate * weight * scale / weight.shape[1]))
+
+
+def draw_alone(
+    device: Device,
+    setting: Setting,
+    stream: np.random.SeedSequence,
+    kind: Literal["gram", "explicit"],
+) -> Sample:
+    """What `pitfalls.sims.draw` gives, from a device."""
+
+    def run(settings: Sequence[Setting]) -> list[Sample]:
+        return [Batch.draw(device, settings, [stream], kind).sample(0)]
+
+    explicit = setting.d if kind == "explicit" else 0
+    size = bytes_of_replicate(setting.n, 1, 0, False, explicit)
+    return _alone(device, setting, size, run)
 
 
 def descend_alone(
@@ -141,12 +158,10 @@ def _in_parts(
 
 
 def _alone(
-    device: Device,
-    sample: Sample,
-    size: float,
-    run: Callable[[Sequence[Sample]], Sequence[Found]],
+    device: Device, item: Item, size: float, run: Callable[[Sequence[Item]], Sequence[Found]]
 ) -> Found:
-    (found,) = in_batches(device, [sample], size, run, lambda words: None)
+    """One item on a device, or why it does not fit there."""
+    (found,) = in_batches(device, [item], size, run, lambda words: None)
     return found
 
 

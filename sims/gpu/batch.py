@@ -25,12 +25,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Of a replicate's stream: beyond what `pitfalls.sims.draw` takes of it.
-_DEVICE = 2**31 + 2**22
+_DEVICE = 2**31 + 2**24
 _THREADS = 128
 _TILE = 64
 # Columns of explicit features at a time; a multiple of four.
 _COLUMNS = 4096
 _MOST = 32_768
+# Blocks in the second and third direction of a grid.
+_GRID = 65_535
 _SHARE = 0.8
 
 
@@ -94,6 +96,8 @@ class Batch:
         """
         settings, streams = list(settings), list(streams)
         n = settings[0].n
+        if max(n, len(settings)) > _GRID:
+            raise SettingError("settings", (len(settings), n), f"at most {_GRID} of n ≤ {_GRID}")
         if any(setting.n != n for setting in settings):
             raise SettingError("settings", sorted({s.n for s in settings}), "of one n")
         if kind not in ("gram", "explicit"):
@@ -223,6 +227,8 @@ def _draw_factors(
         _square(device, factor, plane, matrix, triangle=True, add=False)
         if not whole:
             matrices[index] = matrix
+        # Before the next ones are made.
+        del matrix, factor
 
 
 def _draw_features(
@@ -237,6 +243,7 @@ def _draw_features(
         if d[0]:
             _memory(device, features, first, False, keys, sigmas)
         _square(device, features, planes, matrices, triangle=False, add=first > 0)
+        del features  # before the next ones are made
 
 
 def _memory(
@@ -283,19 +290,22 @@ def _square(
     )
 
 
-def bytes_of_replicate(n: int, methods: int, records: int, examples: bool) -> float:
+def bytes_of_replicate(
+    n: int, methods: int, records: int, examples: bool, explicit: int = 0
+) -> float:
     """Memory that a replicate takes on a device while it is drawn, trained and solved.
 
-    Two n × n matrices at any time (the second is a factor, a copy in single precision, or what
-    features are drawn in), the kernels' vectors, and what is recorded.
+    Its array and two more of that size at any time (a factor, a copy in single precision, and the
+    array before it comes to its place), the kernels' vectors, and what is recorded; of ``explicit``
+    features, so many columns as are drawn at a time.
 
     Examples
     --------
     >>> round(bytes_of_replicate(1000, 3, 10, examples=False) / 2**20)
-    16
+    24
     """
     wide = pitch(n, single=False)
-    matrices = 8.0 * n * (wide + max(wide, min(n, _COLUMNS)))
+    matrices = 8.0 * n * (wide + max(2 * wide, min(explicit, _COLUMNS)))
     vectors = 8.0 * n * (25 * methods + 20)
     kept = 8.0 * records * methods * (6 + (2 * n if examples else 0))
     return matrices + vectors + kept

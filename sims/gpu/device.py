@@ -8,10 +8,14 @@ from typing import Any, Literal, NoReturn, Protocol, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...theory import ResourceError, SettingError
-from .sources import INSTANCES, OPTIONS, source
+from ...theory import PitfallsError, ResourceError, SettingError
+from .sources import OPTIONS, source
 
 __all__ = ["Backend", "CudaDevice", "Device", "chosen", "open_device"]
+
+
+# What the largest kernel takes, of all that do not keep their array in shared memory.
+_LEAST_SHARED = 90 * 1024
 
 
 class Device(Protocol):
@@ -57,7 +61,7 @@ Backend: TypeAlias = Literal["cpu", "gpu", "auto"] | Device
 class CudaDevice:
     """The current CUDA device, through CuPy; made by `open_device`.
 
-    Kernels are compiled by NVRTC when they are first launched, and kept in CuPy's disk cache.
+    A kernel is compiled by NVRTC when it is first launched, and kept in CuPy's disk cache.
 
     Parameters
     ----------
@@ -72,7 +76,6 @@ class CudaDevice:
         self.most_shared = int(properties["sharedMemPerBlockOptin"])
         self.processors = int(properties["multiProcessorCount"])
         self.out_of_memory: type[Exception] = cupy.cuda.memory.OutOfMemoryError
-        self._modules: dict[str, Any] = {}
         self._kernels: dict[tuple[str, str], Any] = {}
 
     def free_bytes(self) -> float:
@@ -84,6 +87,9 @@ class CudaDevice:
         self, file: str, kernel: str, grid: tuple[int, ...], threads: int, shared: int, *args: Any
     ) -> None:
         """Start a kernel on the current stream."""
+        for arg in args:
+            if isinstance(arg, self.arrays.ndarray) and not arg.flags.c_contiguous:
+                raise PitfallsError(f"{kernel}: an array of the wrong order; this is a defect.")
         found = self._kernel(file, kernel)
         if shared > 48 * 1024:
             found.max_dynamic_shared_size_bytes = shared
@@ -92,11 +98,11 @@ class CudaDevice:
 
     def _kernel(self, file: str, name: str) -> Any:
         if (file, name) not in self._kernels:
-            if file not in self._modules:
-                self._modules[file] = self.arrays.RawModule(
-                    code=source(file), options=OPTIONS, name_expressions=INSTANCES[file]
-                )
-            self._kernels[file, name] = self._modules[file].get_function(name)
+            # A module for each: sixteen variants of a template take half a minute to compile.
+            module = self.arrays.RawModule(
+                code=source(file), options=OPTIONS, name_expressions=(name,)
+            )
+            self._kernels[file, name] = module.get_function(name)
         return self._kernels[file, name]
 
     def fetch(self, array: Any) -> NDArray[Any]:
@@ -126,14 +132,24 @@ def open_device() -> CudaDevice:
         ) from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
+        if count > 0:
+            device = CudaDevice(cupy)
+            # A device that others hold, or that has no memory left, says so here and not later.
+            cupy.zeros(1)
+    except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.memory.OutOfMemoryError) as error:
         _refuse(cupy, error)
     if count == 0:
         raise ResourceError(
             "backend 'gpu': the driver sees no CUDA device. Is CUDA_VISIBLE_DEVICES empty? "
             "`nvidia-smi` lists the devices; or use backend 'cpu'."
         )
-    return CudaDevice(cupy)
+    if device.most_shared < _LEAST_SHARED:
+        raise ResourceError(
+            f"backend 'gpu': a block has {device.most_shared // 1024} KiB of shared memory on "
+            f"{device.name}, and the kernels need {_LEAST_SHARED // 1024}. Use a device of compute "
+            "capability 8.0 or later, or backend 'cpu'."
+        )
+    return device
 
 
 def _refuse(cupy: Any, error: Exception) -> NoReturn:

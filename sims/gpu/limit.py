@@ -70,7 +70,7 @@ def max_margins(batch: Batch, weight: Array, scale: Array) -> Limits:
         batch.matrices,
         batch.planes,
         xp.asarray(np.ascontiguousarray(scale, dtype=float)),
-        xp.asarray(kept.astype(np.uint8)),
+        xp.asarray(np.ascontiguousarray(kept, dtype=np.uint8)),
         xp.empty((count, n, n)),
         xp.empty((count, 3, n)),
         xp.empty((count, 2, n), dtype=np.int32),

@@ -7,26 +7,12 @@ from pathlib import Path
 
 __all__ = ["FOLDER", "INSTANCES", "MOST_METHODS", "OPTIONS", "instance", "source"]
 
+_HOST = "host.hpp"
 FOLDER = Path(__file__).parent / "cuda"
-OPTIONS = ("--std=c++17", f"-I{FOLDER}")
+OPTIONS = ("--std=c++17",)
 
 MOST_METHODS = 4
 """Methods that share a product; more go in several runs."""
-
-_TRAINED = tuple(
-    f"<{kind}, {methods}, {resident}>"
-    for kind, methods, resident in product(
-        ("double", "float"), range(1, MOST_METHODS + 1), ("true", "false")
-    )
-)
-
-INSTANCES: dict[str, tuple[str, ...]] = {
-    "draw.cu": ("draw_plane", "draw_memory", "draw_lengths", "square"),
-    "descend.cu": tuple("descend" + each for each in _TRAINED),
-    "flow.cu": tuple("flow" + each for each in _TRAINED),
-    "exchange.cu": ("exchange",),
-}
-"""Every kernel that is launched, by file; those of templates by their arguments."""
 
 
 def instance(name: str, single: bool, methods: int, resident: bool) -> str:
@@ -40,12 +26,42 @@ def instance(name: str, single: bool, methods: int, resident: bool) -> str:
     return f"{name}<{'float' if single else 'double'}, {methods}, {str(resident).lower()}>"
 
 
+def _instances(name: str, precisions: tuple[bool, ...]) -> tuple[str, ...]:
+    counts = range(1, MOST_METHODS + 1)
+    return tuple(instance(name, *each) for each in product(precisions, counts, (True, False)))
+
+
+INSTANCES: dict[str, tuple[str, ...]] = {
+    "draw.cu": ("draw_plane", "draw_memory", "draw_lengths", "square"),
+    "descend.cu": _instances("descend", (False, True)),
+    # Single precision is coarser than the tolerances of a flow.
+    "flow.cu": _instances("flow", (False,)),
+    "exchange.cu": ("exchange",),
+}
+"""Every kernel that is launched, by file; those of templates by their arguments."""
+
+
 def source(file: str) -> str:
-    """The text of one of the files.
+    """The text of one of the files, with what it includes.
+
+    In one piece: CuPy's disk cache knows a kernel by its text, and would not notice that a header
+    has changed.
 
     Examples
     --------
-    >>> "__global__ void" in source("draw.cu")
-    True
+    >>> "__global__ void" in source("draw.cu"), "#include" in source("draw.cu")
+    (True, False)
     """
-    return (FOLDER / file).read_text(encoding="utf-8")
+    return _expanded(file, set())
+
+
+def _expanded(file: str, seen: set[str]) -> str:
+    lines = []
+    for line in (FOLDER / file).read_text(encoding="utf-8").splitlines():
+        included = line.removeprefix('#include "').rstrip('"') if '#include "' in line else None
+        if included is None:
+            lines.append("" if line.startswith("#pragma once") else line)
+        elif included not in seen and included != _HOST:
+            seen.add(included)
+            lines.append(_expanded(included, seen))
+    return "\n".join(lines) + "\n"

@@ -74,10 +74,16 @@ def descend(
     single : bool
         Products in single precision: half the memory traffic, and weights off by less than 1e-6 of
         their size.
+
+    Raises
+    ------
+    SettingError
+        The steps do not increase.
     """
+    recorded = _increasing("recorded", np.asarray(recorded, dtype=np.int64))
     run = _Run(batch, methods, len(recorded), data, squares, examples, single)
     xp = batch.device.arrays
-    steps = xp.asarray(recorded.astype(np.int64))
+    steps = xp.asarray(recorded)
     dual = xp.zeros(run.methods.shape[:1] + run.methods.shape[2:])
     end = int(recorded[-1]) + 1
     waves = -(-len(batch) // batch.device.processors)
@@ -106,7 +112,6 @@ def flow(
     data: Any = None,
     squares: Array | None = None,
     examples: bool = False,
-    single: bool = False,
 ) -> Recorded:
     """Gradient flow of every replicate, in log time, each with steps of its own.
 
@@ -124,10 +129,16 @@ def flow(
         Relative error per step.
     most_products : int, optional
         Beyond, a replicate is stiff, and given up; 20,000 by default.
-    data, squares, examples, single
+    data, squares, examples
         As for `descend`.
+
+    Raises
+    ------
+    SettingError
+        The times do not increase.
     """
-    run = _Run(batch, methods, len(times), data, squares, examples, single)
+    grid = _increasing("times", np.asarray(times, dtype=float))
+    run = _Run(batch, methods, len(grid), data, squares, examples, single=False)
     xp = batch.device.arrays
     parts = (DOP853.A[:12, :12], DOP853.B, DOP853.C[:12], DOP853.E3, DOP853.E5)
     coefficients = xp.asarray(np.concatenate([np.ravel(part) for part in parts]))
@@ -136,8 +147,8 @@ def flow(
     run.launch(
         "flow",
         coefficients,
-        xp.asarray(np.asarray(times, dtype=float)),
-        np.int32(len(times)),
+        xp.asarray(grid),
+        np.int32(len(grid)),
         np.float64(tolerance),
         np.int32(_MOST_PRODUCTS if most_products is None else most_products),
         xp.empty((count, DOP853.n_stages + 3, k, n)),
@@ -146,6 +157,13 @@ def flow(
         status,
     )
     return run.fetched(batch.device.fetch(status) == 0)
+
+
+def _increasing(field: str, values: NDArray[Any]) -> NDArray[Any]:
+    """The values; of others the kernels would leave rows unwritten."""
+    if values.ndim != 1 or not len(values) or values[0] < 0 or (np.diff(values) <= 0).any():
+        raise SettingError(field, values.tolist(), "at least one number ≥ 0, increasing")
+    return values
 
 
 class _Run:

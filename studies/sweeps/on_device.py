@@ -19,7 +19,7 @@ from ...sims import gpu, stream
 from ...sims.gpu.alone import numbers_of
 from ...sims.gpu.sources import MOST_METHODS
 from ...sims.max_margin import CERTIFIED
-from ...theory import GroupAccuracy, Objective, Setting, Trajectory
+from ...theory import GroupAccuracy, Objective, ResourceError, Setting, Trajectory
 from .block import Block, Run, compute
 from .document import Sweep
 from .predict import coordinate, predict
@@ -116,21 +116,24 @@ def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[B
             )
             for row in range(last - first)
         ]
-    for (n, _), replicates in groups.items():
-        size = gpu.bytes_of_replicate(
-            n, min(MOST_METHODS, len(sweep.objectives)), len(sweep.times), _keeps(sweep)
-        )
+    for (n, explicit), replicates in groups.items():
+        methods = min(MOST_METHODS, len(sweep.objectives))
+        size = gpu.bytes_of_replicate(n, methods, len(sweep.times), _keeps(sweep), explicit)
 
         def run(batch: Sequence[_Replicate]) -> Sequence[Array | str]:
             return _Together(sweep, device, batch).rows()
 
-        for each, row in zip(
-            replicates, gpu.in_batches(device, replicates, size, run, _warn), strict=True
-        ):
-            if isinstance(row, str):
-                done[each.job] = Failure(*each.job, row)
-            else:
-                values[each.job][each.row] = row
+        try:
+            for each, row in zip(
+                replicates, gpu.in_batches(device, replicates, size, run, _warn), strict=True
+            ):
+                if isinstance(row, str):
+                    done[each.job] = Failure(*each.job, row)
+                else:
+                    values[each.job][each.row] = row
+        except ResourceError as error:
+            for job in {each.job for each in replicates}:
+                done[job] = Failure(*job, f"ResourceError: {error}")
     seconds = (time.perf_counter() - begun) / max(len(jobs), 1)
     return [_timed(done[job], seconds) for job in jobs]
 

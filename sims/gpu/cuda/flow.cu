@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(512, 1) flow(int n, int pitch, int segments, i
   double fastest = 0;
   for (int j = threadIdx.x; j < numbers; j += blockDim.x)
     fastest = fmax(fastest, problem.methods[3 * examples + j]);
-  const double least = 1e-3 * tolerance * first * largest(fastest, room.red);
+  const double least = fmax(1e-3 * tolerance * first * largest(fastest, room.red), 1e-300);
   double log_time = log(first);
   speed<T, K>(room, shape, problem, log_time, y, slopes);
   int record = 0, products = 1;
@@ -116,7 +116,8 @@ __global__ void __launch_bounds__(512, 1) flow(int n, int pitch, int segments, i
     third = total(third, room.red);
     fifth = total(fifth, room.red);
     const double both = fifth + 0.01 * third;
-    const double error = both > 0 ? width * fifth / sqrt(both * numbers) : 0.0;
+    // Where nothing moves there is no error; what is no number is no small error.
+    const double error = both == 0 ? 0.0 : width * fifth / sqrt(both * numbers);
     double factor = error > 0 ? 0.9 * pow(error, -0.125) : 10.0;
     if (!(error < 1)) {
       step = width * fmax(0.2, error > 0 ? factor : 0.2);

@@ -1,5 +1,6 @@
 // CUDA's words for a C++ compiler: kernels run on the host, one block after the other, its threads
-// as coroutines that change at each barrier. For tests; slow.
+// as coroutines that change at each barrier, in an order to choose: what depends on the order is a
+// race. All must come to the same barrier. For tests; slow.
 #pragma once
 
 #include <ucontext.h>
@@ -10,6 +11,8 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <numeric>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,14 +34,22 @@ inline ucontext_t driver;
 inline std::vector<ucontext_t> fibers;
 inline unsigned running;
 
-inline void barrier() { swapcontext(&fibers[running], &driver); }
+// 0 forward, 1 backward, 2 shuffled anew before each barrier.
+inline int order = 0;
+inline bool divergent = false;
+inline std::vector<int> waiting;
 
+inline void barrier(int line) {
+  waiting[running] = line;
+  swapcontext(&fibers[running], &driver);
+}
+
+constexpr int ENDED = -1;
 inline std::function<void()> body;
-inline std::vector<char> done;
 
 inline void enter() {
   body();
-  done[running] = 1;
+  waiting[running] = ENDED;
 }
 
 // One block: every thread to the next barrier, until all have ended.
@@ -47,7 +58,11 @@ inline void run_block(unsigned size) {
   static std::vector<std::vector<char>> stacks;
   if (stacks.size() < size) stacks.resize(size);
   fibers.resize(size);
-  done.assign(size, 0);
+  waiting.assign(size, 0);
+  static std::mt19937 random(0);
+  std::vector<unsigned> turns(size);
+  std::iota(turns.begin(), turns.end(), 0u);
+  if (order == 1) std::reverse(turns.begin(), turns.end());
   for (unsigned t = 0; t < size; ++t) {
     stacks[t].resize(stack);
     getcontext(&fibers[t]);
@@ -56,15 +71,15 @@ inline void run_block(unsigned size) {
     fibers[t].uc_link = &driver;
     makecontext(&fibers[t], enter, 0);
   }
-  for (bool left = true; left;) {
-    left = false;
-    for (unsigned t = 0; t < size; ++t) {
-      if (done[t]) continue;
+  while (std::count(waiting.begin(), waiting.end(), ENDED) < size) {
+    if (order == 2) std::shuffle(turns.begin(), turns.end(), random);
+    for (const unsigned t : turns) {
+      if (waiting[t] == ENDED) continue;
       running = t;
       thread = Index{t, 0, 0};
       swapcontext(&driver, &fibers[t]);
-      left = left || !done[t];
     }
+    if (std::count(waiting.begin(), waiting.end(), waiting[0]) < size) divergent = true;
   }
 }
 
@@ -91,7 +106,7 @@ int add(const char* name, void (*kernel)(Args...)) {
 #define threadIdx host::thread
 #define blockIdx host::block
 #define blockDim host::threads
-#define __syncthreads host::barrier
+#define __syncthreads() host::barrier(__LINE__)
 #define SHARED_ARENA(name) \
   unsigned char* name = reinterpret_cast<unsigned char*>(host::arena.data())
 
@@ -107,11 +122,14 @@ inline void sincospi(double x, double* sine, double* cosine) {
   *cosine = std::cos(M_PI * x);
 }
 
-// grid (x, y, z), threads, bytes of shared memory; 1 if there is no such kernel.
+// grid (x, y, z), threads, bytes of shared memory, order of the threads; 1 if there is no such
+// kernel, 2 if threads of a block came to different barriers.
 extern "C" int launch(const char* name, const unsigned* grid, unsigned size, size_t shared,
-                      void** args) {
+                      int order, void** args) {
   const auto found = host::kernels().find(name);
   if (found == host::kernels().end()) return 1;
+  host::order = order;
+  host::divergent = false;
   host::threads = host::Index{size, 1, 1};
   host::blocks = host::Index{grid[0], grid[1], grid[2]};
   for (unsigned z = 0; z < grid[2]; ++z)
@@ -123,5 +141,5 @@ extern "C" int launch(const char* name, const unsigned* grid, unsigned size, siz
         host::body = [&] { found->second(args); };
         host::run_block(size);
       }
-  return 0;
+  return host::divergent ? 2 : 0;
 }

@@ -23,7 +23,7 @@ __device__ inline Words philox(Word c0, Word c1, Word c2, Word c3, Word k0, Word
   return Words{{c0, c1, c2, c3}};
 }
 
-// In (0, 1): never 0 or 1.
+// In (0, 1]: never 0, whose logarithm there is none of.
 __device__ inline double uniform(Word word) {
   return (double(word >> 11) + 0.5) * 1.1102230246251565e-16;
 }
