@@ -139,6 +139,7 @@ def test_a_point_is_what_it_says(table):
     assert point.fit.means[0].mean == pytest.approx(np.mean(found), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_command_shows_the_table_and_gives_the_verdict(
     table, wrong, monkeypatch, capsys, tmp_path

@@ -20,6 +20,8 @@ from matplotlib.transforms import Affine2D
 from pitfalls.figures import convergence, crossing_time, phase_diagram, style, trajectories
 from pitfalls.theory import Setting
 
+pytestmark = pytest.mark.slow
+
 REFERENCES = Path(__file__).parent / "reference_pictures"
 # One black pixel of a hundred thousand is 0.5; the faintest line that is seen at all is more.
 TOLERANCE = 0.5
@@ -130,7 +132,6 @@ BENDS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_the_picture_is_its_reference(name, tmp_path):
     assert difference(name, tmp_path) is None

@@ -20,7 +20,14 @@ TESTS = {
 
 
 @pytest.mark.parametrize(
-    "name", ["theory.md", "mat.md", pytest.param("generalization.md", marks=pytest.mark.slow)]
+    "name",
+    [
+        "mat.md",
+        *(
+            pytest.param(f"{name}.md", marks=pytest.mark.slow)
+            for name in ("theory", "generalization")
+        ),
+    ],
 )
 def test_the_examples_give_what_they_say(name):
     failures, examples = doctest.testfile(
