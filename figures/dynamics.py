@@ -77,12 +77,6 @@ class Panel:
         By P5: weights of d/n → ∞, accuracy at this d/n.
     limit : float
         Of the max margin by P9; nan where there is none.
-
-    Examples
-    --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
-    >>> data.panels[0].simulated.shape[:2]
-    (2, 3)
     """
 
     setting: Setting
@@ -103,12 +97,6 @@ class Dynamics:
         t = learning rate × steps.
     panels : list of Panel
         One for each of `ASPECTS`.
-
-    Examples
-    --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
-    >>> list(data.table())
-    ['d/n', 'objective', 'source', 't', 'minority', 'standard_error']
     """
 
     times: Array
@@ -119,12 +107,6 @@ class Dynamics:
         """The figure's data in long form.
 
         ``source`` is proportional limit, simulation, orthogonal limit or max margin (no t).
-
-        Examples
-        --------
-        >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
-        >>> sorted(set(data.table()["source"]))
-        ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
         """
         names = ("d/n", "objective", "source", "t", "minority", "standard_error")
         return long_form(names, self._rows())
@@ -181,6 +163,10 @@ def compute(
     >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
     >>> [panel.setting.d for panel in data.panels]
     [25, 90, 500, 5000]
+    >>> data.panels[0].simulated.shape[:2], len(draw(data).axes)
+    ((2, 3), 4)
+    >>> sorted(set(data.table()["source"]))
+    ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
     """
     if setting.kappa == 0:
         raise SettingError("sigma", setting.sigma, "> 0, with d > 0", "κ is what the panels share.")
@@ -231,14 +217,7 @@ def _with_aspect(setting: Setting, aspect: float) -> Setting:
 
 
 def draw(data: Dynamics) -> Figure:
-    """Draw the four panels.
-
-    Examples
-    --------
-    >>> data = compute(Setting.figure_1(n=50, d=90), latest=0.1, replicates=2, sites=4)
-    >>> len(draw(data).axes)
-    4
-    """
+    """Draw the four panels."""
     with style():
         figure = new_figure(PAGE_WIDTH, 4.8)
         grid = figure.subplots(2, 2, sharex=True, sharey=True)
