@@ -87,6 +87,7 @@ def library():
             source, new = folder / "host.cpp", folder / "new.so"
             source.write_text(text)
             command = [COMPILER, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC"]
+            command.append("-fvisibility=hidden")
             warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
             # Of contexts; the second is for compilers that do not know the first.
             warnings += ["-Wno-clobbered", "-Wno-unknown-warning-option"]

@@ -123,8 +123,9 @@ inline void sincospi(double x, double* sine, double* cosine) {
 }
 
 // grid (x, y, z), threads, bytes of shared memory, order of the threads; 1 if there is no such
-// kernel, 2 if threads of a block came to different barriers.
-extern "C" int launch(const char* name, const unsigned* grid, unsigned size, size_t shared,
+// kernel, 2 if threads of a block came to different barriers. All else is hidden: two libraries of
+// one process would share their kernels.
+extern "C" __attribute__((visibility("default"))) int launch(const char* name, const unsigned* grid, unsigned size, size_t shared,
                       int order, void** args) {
   const auto found = host::kernels().find(name);
   if (found == host::kernels().end()) return 1;
