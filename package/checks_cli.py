@@ -13,9 +13,9 @@ from .flags import add_effort
 from .writing import check_writable, write_json
 
 if TYPE_CHECKING:
-    from .studies import ThreeSizes
+    from .studies import ThreeSizes, Verification
 
-__all__ = ["add_checks"]
+__all__ = ["add_checks", "name_failures", "verified"]
 
 _FEATURES = (
     "gaussian",
@@ -130,24 +130,37 @@ def _three_sizes(
     return parser
 
 
-def _verify(options: argparse.Namespace) -> int:
+def verified(options: argparse.Namespace) -> Verification:
+    """What the flags of effort ask to be verified, with progress."""
     from . import studies
-    from .show import progress, show_verification
+    from .show import progress
 
-    check_writable(options.json)
     with progress() as update:
-        table = studies.verify(
+        return studies.verify(
             seed=options.seed,
             replicates=options.replicates,
             quick=options.quick,
             workers=options.workers,
             progress=update,
         )
-    show_verification(table)
-    write_json(options.json, table.as_json())
+
+
+def name_failures(table: Verification) -> list[str]:
+    """The statements that do not hold, said on standard error if there are any."""
     failed = [row.id for row in table.statements if not row.holds]
     if failed:
         print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
+    return failed
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from .show import show_verification
+
+    check_writable(options.json)
+    table = verified(options)
+    show_verification(table)
+    write_json(options.json, table.as_json())
+    failed = name_failures(table)
     if options.self_test:
         loose = table.not_refused()
         bends = 2 * len(table.statements)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .checks_cli import name_failures, verified
 from .exit_status import DONE, FAILED
 from .flags import FIGURES, add_effort
 from .writing import check_writable
@@ -62,18 +62,10 @@ def add_report(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from . import studies
-    from .show import progress
 
     check_writable(options.out)
     names = _names(options)
-    with progress() as update:
-        table = studies.verify(
-            seed=options.seed,
-            replicates=options.replicates,
-            quick=options.quick,
-            workers=options.workers,
-            progress=update,
-        )
+    table = verified(options)
     page = studies.report(
         table,
         [_picture(name, options) for name in names],
@@ -84,10 +76,7 @@ def _report(options: argparse.Namespace) -> int:
     )
     studies.write_atomically(options.out, page.encode())
     print(options.out)
-    failed = [row.id for row in table.statements if not row.holds]
-    if failed:
-        print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
-    return FAILED if failed else DONE
+    return FAILED if name_failures(table) else DONE
 
 
 def _names(options: argparse.Namespace) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from scipy.linalg.lapack import dlauum
 from ..theory import Setting, SettingError
 from ..theory.memory import require
 from .blas import mirrored, square
+from .cells import groups_of, means_of
 from .gpu.alone import draw_alone
 from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
@@ -73,10 +74,8 @@ def draw(
     device = chosen(backend)
     if device is not None and sigma > 0 and kind in ("gram", "explicit"):
         return draw_alone(device, setting, stream, kind)
-    means = np.concatenate([np.tile((c.core, c.spurious), (c.count, 1)) for c in setting.cells])
-    groups = np.concatenate([np.full(c.count, c.group, dtype=np.int64) for c in setting.cells])
     labels = rng.choice((-1.0, 1.0), size=n)
-    plane = means + rng.standard_normal((n, 2)) * np.sqrt(setting.feature_variance)
+    plane = means_of(setting) + rng.standard_normal((n, 2)) * np.sqrt(setting.feature_variance)
     source: Features | DenseGram | DiagonalPlusPlane
     if kind == "orthogonal":
         source = DiagonalPlusPlane(plane, sigma**2 * d)
@@ -91,7 +90,7 @@ def draw(
         source = DenseGram(plane, _times_transpose(factor), factor)
     else:
         raise SettingError("kind", kind, "'explicit', 'gram' or 'orthogonal'")
-    return Sample(plane, labels, groups, source, setting=setting, stream=stream)
+    return Sample(plane, labels, groups_of(setting), source, setting=setting, stream=stream)
 
 
 def _normals(stream: np.random.SeedSequence, size: int, sigma: float) -> Array:

@@ -86,7 +86,7 @@ def max_margin(
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
     gram = sample.gram
     device = chosen(backend)
-    if device is not None and gram.squares[weight > 0].all():
+    if device is not None:
         found = limit_alone(device, sample, weight, scale)
         if found.kkt_residual is not None and found.kkt_residual <= CERTIFIED:
             return found

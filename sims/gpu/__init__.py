@@ -1,6 +1,6 @@
 """Replicates in batches on one GPU: CuPy's arrays, and CUDA kernels of our own (``cuda/*.cu``)."""
 
-from .batch import Batch, bytes_of_replicate, groups_of, in_batches
+from .batch import Batch, bytes_of_replicate, in_batches
 from .device import Backend, CudaDevice, Device, chosen, open_device
 from .limit import Limits, max_margins
 from .training import Recorded, descend, flow
@@ -16,7 +16,6 @@ __all__ = [
     "chosen",
     "descend",
     "flow",
-    "groups_of",
     "in_batches",
     "max_margins",
     "open_device",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...theory import MAJORITY, ResourceError, Setting, SettingError
+from ..cells import groups_of, means_of
 from ..gram import DenseGram
 from ..record import observed_groups
 from ..sample import Sample, Start
@@ -17,7 +18,7 @@ from ..seeds import child_stream, generator
 from .device import Device
 from .shape import pitch
 
-__all__ = ["Batch", "bytes_of_replicate", "groups_of", "in_batches"]
+__all__ = ["Batch", "bytes_of_replicate", "in_batches"]
 
 Array: TypeAlias = NDArray[np.float64]
 Stream: TypeAlias = np.random.SeedSequence
@@ -106,10 +107,13 @@ class Batch:
         own = [child_stream(stream, _DEVICE).generate_state(2, np.uint64) for stream in streams]
         keys = xp.asarray(np.stack(own))
         sigmas = xp.asarray(np.array([float(setting.sigma) for setting in settings]))
-        cells = {id(setting): setting for setting in settings}
-        known = {key: (_means(each), groups_of(each)) for key, each in cells.items()}
-        means = xp.asarray(np.stack([known[id(setting)][0] for setting in settings]))
-        groups = np.stack([known[id(setting)][1] for setting in settings])
+        # The kernels take the rows of U one after the other.
+        known = {
+            each: (np.ascontiguousarray(means_of(each).T), groups_of(each))
+            for each in set(settings)
+        }
+        means = xp.asarray(np.stack([known[setting][0] for setting in settings]))
+        groups = np.stack([known[setting][1] for setting in settings])
         deviations = xp.asarray(np.sqrt([setting.feature_variance for setting in settings]))
         planes = xp.empty((count, 2, n))
         blocks = -(-n // _THREADS)
@@ -176,24 +180,6 @@ class Batch:
             found[:, 3] = xp.asarray(np.stack([start.overlap for start in starts]))
         found[:, 4] = xp.asarray((self.groups == MAJORITY).astype(float))
         return found
-
-
-def _means(setting: Setting) -> Array:
-    """Of a setting's examples: the means of U, (2, n)."""
-    means = [np.tile([[c.core], [c.spurious]], (1, c.count)) for c in setting.cells]
-    return np.hstack(means).astype(float)
-
-
-def groups_of(setting: Setting) -> NDArray[np.int64]:
-    """Observed groups of a setting's examples, in the order in which they are drawn.
-
-    Examples
-    --------
-    >>> groups_of(Setting(n=4, d=9, rho=0.75, gamma=2.0, sigma=1.0)).tolist()
-    [1, 1, 1, 0]
-    """
-    groups = [np.full(cell.count, cell.group, dtype=np.int64) for cell in setting.cells]
-    return np.concatenate(groups)
 
 
 def _draw_factors(
@@ -354,10 +340,10 @@ def in_batches(
     a device ran out of memory with 4 replicates at a time: going on with 2.
     [0, 2, 4, 6, 8]
     """
-    fitting = int(_SHARE * device.free_bytes() / bytes_each)
-    size = max(1, min(most, fitting))
+    size = max(1, min(most, int(_SHARE * device.free_bytes() / bytes_each)))
     first = 0
     while first < len(items):
+        size = min(size, len(items) - first)
         try:
             results = run(items[first : first + size])
         except device.out_of_memory as error:
@@ -366,12 +352,11 @@ def in_batches(
                     f"a replicate needs {bytes_each / 2**30:.1f} GiB on {device.name}, "
                     f"{device.free_bytes() / 2**30:.1f} GiB are free: lower n."
                 ) from error
-            half = min(size, len(items) - first) // 2
             tell(
-                f"{device.name} ran out of memory with {min(size, len(items) - first)} replicates "
-                f"at a time: going on with {max(half, 1)}."
+                f"{device.name} ran out of memory with {size} replicates at a time: going on with "
+                f"{size // 2}."
             )
-            size = max(half, 1)
+            size //= 2
             continue
         yield from results
         first += size

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
 
-from ...theory import PitfallsError, SettingError
+from ...theory import SettingError
 from .batch import Batch
 from .shape import Shape, shape
 from .sources import MOST_METHODS, instance
@@ -96,7 +96,6 @@ def descend(
             np.int64(first),
             np.int64(min(first + stride, end)),
             dual,
-            run.spill,
             *run.outputs,
         )
     return run.fetched(np.ones(len(batch), dtype=bool))
@@ -152,7 +151,6 @@ def flow(
         np.float64(tolerance),
         np.int32(_MOST_PRODUCTS if most_products is None else most_products),
         xp.empty((count, DOP853.n_stages + 3, k, n)),
-        run.spill,
         *run.outputs,
         status,
     )
@@ -167,7 +165,7 @@ def _increasing(field: str, values: NDArray[Any]) -> NDArray[Any]:
 
 
 class _Run:
-    """Arrays and launches that descent and flow share; more than four methods go in parts."""
+    """Arrays and launches that descent and flow share."""
 
     def __init__(
         self,
@@ -196,15 +194,13 @@ class _Run:
         if single:
             self.matrices = xp.zeros((count, n, self.shape.pitch), dtype=np.float32)
             self.matrices[:, :, : n + 2] = batch.matrices[:, :, : n + 2]
-        self.spill = None
+        spill = None
         if not self.shape.partial_inside:
-            self.spill = xp.empty((count, self.shape.segments, k, self.shape.pitch))
+            spill = xp.empty((count, self.shape.segments, k, self.shape.pitch))
+        self.values = xp.empty((count, records, k, 6))
         kept = (count, records, k, n)
-        self.outputs = (
-            xp.empty((count, records, k, 6)),
-            xp.empty(kept) if examples else None,
-            xp.empty(kept) if examples else None,
-        )
+        self.kept = (xp.empty(kept), xp.empty(kept)) if examples else (None, None)
+        self.outputs = (spill, self.values, *self.kept)
 
     def launch(self, name: str, *rest: Any) -> None:
         """A kernel of this run's shape and precision on all replicates."""
@@ -225,7 +221,5 @@ class _Run:
 
     def fetched(self, done: NDArray[np.bool_]) -> Recorded:
         fetch = self.batch.device.fetch
-        values, dual, margins = (None if a is None else fetch(a) for a in self.outputs)
-        if values is None:
-            raise PitfallsError("nothing was recorded")
-        return Recorded(values, dual, margins, done)
+        dual, margins = (None if a is None else fetch(a) for a in self.kept)
+        return Recorded(fetch(self.values), dual, margins, done)

@@ -8,7 +8,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sims import gpu, stream
+from ...sims.cells import groups_of
 from ...sims.gpu.alone import numbers_of
 from ...sims.gpu.sources import MOST_METHODS
 from ...sims.max_margin import CERTIFIED
@@ -98,12 +99,12 @@ def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[B
                 done[job] = compute(sweep, cell, index)
                 continue
             objectives = {name: sweep.objective(name, setting) for name in sweep.objectives}
-            own = gpu.groups_of(setting)
+            own = groups_of(setting)
             numbers = {name: each.resolve(own, setting.n) for name, each in objectives.items()}
             predictions = predict(sweep, setting, objectives) if index == 0 else None
         except Exception as error:
             # Whatever it is, it is this cell's: the other cells go on.
-            done[job] = Failure(*job, f"{type(error).__name__}: {error}")
+            done[job] = Failure.of(job, error)
             continue
         first, last = sweep.bounds(index)
         values[job] = np.empty((last - first, len(sweep.columns)))
@@ -120,32 +121,27 @@ def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[B
         methods = min(MOST_METHODS, len(sweep.objectives))
         size = gpu.bytes_of_replicate(n, methods, len(sweep.times), _keeps(sweep), explicit)
 
-        def run(batch: Sequence[_Replicate]) -> Sequence[Array | str]:
+        def run(batch: Sequence[_Replicate]) -> Sequence[Array | Exception]:
             return _Together(sweep, device, batch).rows()
 
         try:
             for each, row in zip(
                 replicates, gpu.in_batches(device, replicates, size, run, _warn), strict=True
             ):
-                if isinstance(row, str):
-                    done[each.job] = Failure(*each.job, row)
+                if isinstance(row, Exception):
+                    done[each.job] = Failure.of(each.job, row)
                 else:
                     values[each.job][each.row] = row
         except ResourceError as error:
             for job in {each.job for each in replicates}:
-                done[job] = Failure(*job, f"ResourceError: {error}")
+                done[job] = Failure.of(job, error)
     seconds = (time.perf_counter() - begun) / max(len(jobs), 1)
-    return [_timed(done[job], seconds) for job in jobs]
+    found = [done[job] for job in jobs]
+    return [replace(each, seconds=seconds) if isinstance(each, Block) else each for each in found]
 
 
 def _warn(words: str) -> None:
     warnings.warn(words, RuntimeWarning, stacklevel=2)
-
-
-def _timed(result: Block | Failure, seconds: float) -> Block | Failure:
-    if isinstance(result, Failure):
-        return result
-    return Block(result.cell, result.index, result.values, result.predictions, seconds)
 
 
 def _keeps(sweep: Sweep) -> bool:
@@ -172,13 +168,16 @@ class _Together:
             device, [each.setting for each in replicates], [each.seed for each in replicates], kind
         )
         self.limits: dict[bytes, _Limit] = {}
-        self.errors: dict[int, str] = {}
+        self.errors: dict[int, Exception] = {}
+        self.cells: dict[int, list[int]] = defaultdict(list)
+        for index, each in enumerate(replicates):
+            self.cells[each.job[0]].append(index)
 
-    def rows(self) -> list[Array | str]:
+    def rows(self) -> list[Array | Exception]:
         """Each replicate's numbers, or why there are none."""
         easy = [self.easy(column) for column in self.sweep.columns]
         hard = [k for k, column in enumerate(easy) if column is None]
-        found: list[Array | str] = []
+        found: list[Array | Exception] = []
         for index in range(len(self.replicates)):
             row = np.array([math.nan if column is None else column[index] for column in easy])
             if hard:
@@ -199,7 +198,7 @@ class _Together:
         try:
             yield
         except Exception as error:
-            self.errors[index] = f"{type(error).__name__}: {error}"
+            self.errors[index] = error
 
     def easy(self, column: Column) -> Array | None:
         """A column of all replicates from the device; None if it takes more than that."""
@@ -238,19 +237,15 @@ class _Together:
             return exists.astype(float)
         if quantity == "support":
             return values[:, 3]
-        run = _weights(values[:, None, :3])
         # Of weights that are no numbers an accuracy would still be one.
-        return np.where(exists, self.by_setting(run, quantity)[:, 0], math.nan)
+        return np.where(exists, self.by_setting(values[:, :3], quantity), math.nan)
 
-    def by_setting(self, run: Trajectory, quantity: str) -> Array:
-        """A quantity of weights (B, T) of which each row has its setting."""
-        found = np.empty_like(run.core)
-        rows: dict[int, list[int]] = defaultdict(list)
-        for index, each in enumerate(self.replicates):
-            rows[each.job[0]].append(index)
-        for own in rows.values():
-            part = _weights(np.stack((run.core[own], run.spurious[own], run.memory[own]), axis=-1))
-            found[own] = coordinate(part, self.replicates[own[0]].setting, quantity)
+    def by_setting(self, weights: Array, quantity: str) -> Array:
+        """A quantity of weights (B, …, 3), each replicate's in its setting."""
+        found = np.empty(weights.shape[:-1])
+        for own in self.cells.values():
+            setting = self.replicates[own[0]].setting
+            found[own] = coordinate(_weights(weights[own]), setting, quantity)
         return found
 
     @cached_property
@@ -271,8 +266,7 @@ class _Together:
                         own = values[:, :, k, 4 if quantity == "train_majority" else 5]
                         found[name, quantity] = own
                     else:
-                        run = _weights(values[:, :, k, :3])
-                        found[name, quantity] = self.by_setting(run, quantity)
+                        found[name, quantity] = self.by_setting(values[:, :, k, :3], quantity)
         return found
 
     def trained(self, names: Sequence[str]) -> tuple[Array, Array | None]:

@@ -74,7 +74,7 @@ def attempt(sweep: Sweep, job: Job) -> Result:
         return compute(sweep, *job)
     except Exception as error:
         # Whatever it is, it is this cell's: the other cells go on.
-        return Failure(*job, f"{type(error).__name__}: {error}")
+        return Failure.of(job, error)
 
 
 class _Here:

@@ -68,6 +68,17 @@ class Failure:
     block: int
     error: str
 
+    @classmethod
+    def of(cls, job: tuple[int, int], error: Exception) -> Failure:
+        """Of a job, (cell, block), that raised an error.
+
+        Examples
+        --------
+        >>> Failure.of((3, 0), ValueError("no")).error
+        'ValueError: no'
+        """
+        return cls(*job, f"{type(error).__name__}: {error}")
+
 
 class Store:
     """An open store; use `Store.write` or `Store.read`.
