@@ -14,7 +14,7 @@ from ..theory.memory import require
 from . import kernels
 from .gpu.alone import descend_alone
 from .gpu.device import Backend, chosen
-from .gram import DenseGram, Gram
+from .gram import DenseGram, DiagonalPlusPlane, Gram
 from .half import Half, Problem, state_of
 from .record import as_list, measured, observed_groups
 from .sample import Sample
@@ -131,7 +131,8 @@ def gradient_descent(
     )
     start = sample.start(initial)
     device = chosen(backend)
-    if device is not None:
+    # Without a matrix the CPU needs O(n) a step.
+    if device is not None and not isinstance(sample.gram, DiagonalPlusPlane):
         runs = descend_alone(
             device,
             sample,

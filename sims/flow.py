@@ -15,6 +15,7 @@ from ..theory import (
     NotSeparableError,
     Objective,
     PitfallsError,
+    ResourceError,
     SettingError,
     Trajectory,
 )
@@ -145,7 +146,8 @@ def gradient_flow(
         watch = _Watch(progress, 0.0, 1.0)
         if _separable(sample, objectives) if separable is None else separable:
             found = None
-            if device is not None:
+            # Without a matrix the CPU needs O(n) a product.
+            if device is not None and not isinstance(sample.gram, DiagonalPlusPlane):
                 found = flow_alone(device, sample, objectives, numbers, grid, start, tolerance)
             runs = found or _dual_flow(
                 sample, objectives, numbers, grid, start, tolerance, threads, watch
@@ -186,6 +188,8 @@ def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
             max_margin(sample, replace(each, scale=1.0))
     except NotSeparableError:
         return False
+    except ResourceError:
+        raise
     except PitfallsError:
         # Barely separable: there is a max margin, if too far out to be certified.
         return True

@@ -86,7 +86,8 @@ def max_margin(
     weight, _, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
     gram = sample.gram
     device = chosen(backend)
-    if device is not None:
+    # Without a matrix the CPU needs O(n).
+    if device is not None and not isinstance(gram, DiagonalPlusPlane):
         found = limit_alone(device, sample, weight, scale)
         if found.kkt_residual is not None and found.kkt_residual <= CERTIFIED:
             return found

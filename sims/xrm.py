@@ -299,7 +299,9 @@ def memorization_aware(
     True
     """
     if logits is None:
-        logits = cross_risk(sample, seed, learning_rate=learning_rate, steps=steps, initial=initial)
+        logits = cross_risk(
+            sample, seed, learning_rate=learning_rate, steps=steps, initial=initial, single=single
+        )
     right = (sample.labels > 0).astype(int)
     calibrated = calibrated_shift(logits, right, temperature)
     everyone = np.arange(sample.n)

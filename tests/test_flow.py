@@ -8,6 +8,7 @@ from pitfalls.sims import Sample, draw, gradient_descent, gradient_flow, max_mar
 from pitfalls.theory import (
     NotSeparableError,
     Objective,
+    ResourceError,
     Setting,
     SettingError,
     angle,
@@ -342,3 +343,12 @@ def test_illegal_arguments_are_named_with_their_range(argument, value, words):
         gradient_flow(draw(WIDE, 1), **{**legal, argument: value})
     assert raised.value.field == argument
     assert words in str(raised.value)
+
+
+def test_want_of_memory_is_no_narrow_margin(monkeypatch):
+    def full(*_):
+        raise ResourceError("no room")
+
+    monkeypatch.setattr("pitfalls.sims.flow.max_margin", full)
+    with pytest.raises(ResourceError, match="no room"):
+        gradient_flow(draw(Setting(30, 4, 0.8, 3.0, 0.4), 0), Objective.erm(), [1.0])

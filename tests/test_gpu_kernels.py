@@ -5,6 +5,7 @@ CUDA device, where there is one.
 """
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pitfalls.sims import draw, gpu, gradient_descent, gradient_flow, max_margin
 from pitfalls.sims.gpu import shape as shapes
 from pitfalls.sims.gpu import sources
 from pitfalls.sims.gpu.alone import numbers_of
-from pitfalls.theory import Objective, ResourceError, Setting, SettingError
+from pitfalls.theory import Objective, ResourceError, Setting, SettingError, memory
 from samples import difference
 from scipy.stats import chi2, kstest, norm
 
@@ -444,3 +445,23 @@ def test_draws_from_a_device_are_samples_like_others(device):
     # What has no Gram matrix is the CPU's.
     limit = draw(SETTING, 5, "orthogonal", backend=device)
     assert (limit.plane == draw(SETTING, 5, "orthogonal").plane).all()
+
+
+def test_the_orthogonal_limit_takes_no_matrix_on_a_device_either():
+    sample = draw(Setting(n=10**5, d=10**9, rho=0.9, gamma=5.0, sigma=0.02), 0, "orthogonal")
+    # It would fail at the first array.
+    nothing = SimpleNamespace(launch=None)
+    for solve in (
+        lambda backend: max_margin(sample, backend=backend),
+        lambda backend: gradient_flow(sample, Objective.erm(), [1.0], backend=backend),
+        lambda backend: gradient_descent(sample, Objective.erm(), 0.1, 2, backend=backend),
+    ):
+        assert (solve(nothing).coordinates == solve("cpu").coordinates).all()
+
+
+def test_what_the_host_cannot_bring_to_a_device_is_refused(device, monkeypatch):
+    sample = draw(SETTING, 0)
+    monkeypatch.setattr(memory, "_TRIFLE", 0.0)
+    monkeypatch.setattr(memory, "available", lambda: 20_000.0)
+    with pytest.raises(ResourceError, match=r"1 Gram matrices of 40 examples .*use backend 'cpu'"):
+        gpu.Batch.of(device, [sample])

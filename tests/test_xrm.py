@@ -283,3 +283,16 @@ def test_who_cannot_be_found_is_said(field, groups, logits):
     with pytest.raises(SettingError) as caught:
         minority_found(sample, logits)
     assert caught.value.field == field
+
+
+def test_every_option_of_xrm_arrives(monkeypatch):
+    sample, given = draw(SMALL, 0), {}
+
+    def found(sample, seed, **options):
+        given.update(options, seed=seed)
+        return np.zeros((sample.n, 2))
+
+    monkeypatch.setattr(xrm, "cross_risk", found)
+    options = {"learning_rate": 0.5, "steps": 3, "initial": [None, None], "single": True}
+    memorization_aware(sample, 7, **options)
+    assert given == {**options, "seed": 7}

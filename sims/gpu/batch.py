@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...theory import MAJORITY, ResourceError, Setting, SettingError
+from ...theory.memory import require
 from ..cells import groups_of, means_of
 from ..gram import DenseGram
 from ..record import observed_groups
@@ -140,9 +141,20 @@ class Batch:
 
     @classmethod
     def of(cls, device: Device, samples: Sequence[Sample]) -> Batch:
-        """Bring samples of one n to a device."""
+        """Bring samples of one n to a device.
+
+        Raises
+        ------
+        ResourceError
+            Their Gram matrices do not fit in memory.
+        """
         xp, n = device.arrays, samples[0].n
         wide = pitch(n, single=False)
+        require(
+            16.0 * len(samples) * n * wide,
+            f"{len(samples)} Gram matrices of {n} examples",
+            "lower n, or use backend 'cpu'",
+        )
         rows = np.zeros((len(samples), n, wide))
         for row, sample in zip(rows, samples, strict=True):
             row[:, :n] = sample.gram.memory_matrix()
