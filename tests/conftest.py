@@ -4,8 +4,15 @@ import os
 import signal
 from contextlib import contextmanager
 
-import pytest
-from hypothesis import Phase, settings
+# Before anything here imports NumPy, whose BLAS reads it once: where each of several workers has a
+# BLAS of all cores, their idle threads spin in each other's way, and a test takes fifty times as
+# long. A test of what threads do sets their number itself.
+if _workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    _each = max(1, (os.cpu_count() or 1) // int(_workers))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(_each))
+
+import pytest  # noqa: E402
+from hypothesis import Phase, settings  # noqa: E402
 
 # Derandomised, so that a red test is red for everyone; the thorough profile only searches longer.
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
