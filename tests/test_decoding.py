@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import class_subspaces, draw, max_margin, stream
-from pitfalls.theory import PitfallsError, Setting, SettingError, decoding, orthogonal, proportional
+from pitfalls.theory import (
+    NotSeparableError,
+    PitfallsError,
+    Setting,
+    SettingError,
+    decoding,
+    orthogonal,
+    proportional,
+)
 from scipy.special import ndtr, ndtri
 from strategies import of_kappa
 
@@ -168,8 +176,42 @@ def test_a_refit_is_counted_on_draws():
 
 def test_beyond_what_balanced_examples_can_do_it_says_so():
     noisy = Setting(1000, 1000, 0.9, 5.0, 0.3, core_noise=1.0)
-    with pytest.raises(PitfallsError, match="no balanced refit has"):
+    with pytest.raises(
+        PitfallsError, match=r"no balanced refit has 0\.99 .* 74 examples, has 0\.7993"
+    ):
         decoding.refit_examples(noisy, 0.99)
+    bare = Setting(1000, 0, 0.9, 5.0, 0.3, core_noise=1.0)
+    with pytest.raises(NotSeparableError):
+        decoding.refit_examples(bare, 0.99)
+
+
+def worst_of_refits(setting, numbers):
+    refits = [decoding.refit(setting, int(number)) for number in numbers]
+    return np.array([proportional.max_margin(few).accuracy(few).worst for few in refits])
+
+
+def test_the_best_refit_between_two_powers_of_two_is_found():
+    """Where more examples mean more noise to memorise: 64 and 128 have less than 74."""
+    noisy = Setting(1000, 1000, 0.9, 5.0, 0.3, core_noise=1.0)
+    numbers = np.arange(60, 130, 2)
+    reached = worst_of_refits(noisy, numbers)
+    accuracy = float(reached.max()) - 1e-6
+    assert max(reached[numbers == 64][0], reached[numbers == 128][0]) < accuracy
+    found = decoding.refit_examples(noisy, accuracy)
+    assert found == numbers[np.argmax(reached >= accuracy)]
+
+
+def test_all_examples_that_can_be_separated_are_tried():
+    """Where more are better up to the last pair, and the next power of two is too many."""
+    noisy = Setting(1000, 300, 0.9, 1.0, 1.0, core_noise=1.0, spurious_noise=1.0)
+    threshold = proportional.separability_threshold(decoding.refit(noisy, 2))
+    most = 2 * int(noisy.d / threshold / 2)
+    numbers = np.arange(most - 8, most + 1, 2)
+    reached = worst_of_refits(noisy, numbers)
+    assert most & (most - 1)
+    assert (np.diff(reached) > 0).all()
+    for number, accuracy in zip(numbers, reached - 1e-9, strict=True):
+        assert decoding.refit_examples(noisy, float(accuracy)) == number
 
 
 def subspaces(n, d, *arguments):

@@ -6,7 +6,9 @@ deep network's layers.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 
 from .arguments import checked_between, checked_count, checked_number
-from .errors import PitfallsError, SettingError
+from .errors import NotSeparableError, PitfallsError, SettingError
 from .proportional import max_margin
 from .results import GroupAccuracy, Solution, Trajectory, group_accuracy
 from .setting import Setting
@@ -207,10 +209,11 @@ def refit(setting: Setting, examples: int) -> Setting:
 
 
 def refit_examples(setting: Setting, accuracy: float) -> int:
-    """Balanced examples with true labels whose refit has so much of the worst group (P17).
+    """Balanced examples with true labels with which a refit reaches a worst-group accuracy (P17).
 
     The least even number whose max margin, in the proportional limit, has it. Without feature noise
-    and for d ≫ n that is z²σ⁴d, z = Φ⁻¹(accuracy): γ does not matter.
+    and for d ≫ n that is z²σ⁴d, z = Φ⁻¹(accuracy): γ does not matter. With feature noise more
+    examples help up to a point, from which on there is more noise to memorise.
 
     Parameters
     ----------
@@ -222,9 +225,9 @@ def refit_examples(setting: Setting, accuracy: float) -> int:
     Raises
     ------
     SettingError
-        The accuracy is none.
+        The accuracy is outside (½, 1).
     PitfallsError
-        No number of examples has it, as far as they can be separated.
+        No number of examples reaches it.
 
     Examples
     --------
@@ -242,21 +245,36 @@ def refit_examples(setting: Setting, accuracy: float) -> int:
     """
     accuracy = checked_between("accuracy", accuracy, 0.5, 1)
 
-    def enough(pairs: int) -> bool:
+    @functools.cache
+    def worst(pairs: int) -> float:
         few = refit(setting, 2 * pairs)
-        return max_margin(few).accuracy(few).worst >= accuracy
+        try:
+            return max_margin(few).accuracy(few).worst
+        except NotSeparableError:
+            if pairs == 1:
+                raise
+            return -math.inf
 
     high = 1
-    try:
-        while not enough(high):
-            high *= 2
-    except PitfallsError as error:
-        raise PitfallsError(
-            f"no balanced refit has {accuracy:g} of the worst group as long as its {2 * high} "
-            f"examples can be separated: {error}"
-        ) from None
+    while worst(high) < accuracy and (high == 1 or worst(high) > worst(high // 2)):
+        high *= 2
     low = high // 2
+    if worst(high) < accuracy:
+        # With more examples it rises up to a peak, and falls from there on: with noisy features
+        # long before they cannot be separated (seen, not proved).
+        low = high // 4
+        high = _first(lambda pairs: worst(pairs + 1) <= worst(pairs), low, high)
+        if worst(high) < accuracy:
+            raise PitfallsError(
+                f"no balanced refit has {accuracy:g} of the worst group: the best, on {2 * high} "
+                f"examples, has {worst(high):.4g}. Ask for less."
+            )
+    return 2 * _first(lambda pairs: worst(pairs) >= accuracy, low, high)
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first integer that ``holds``, which low does not and high does."""
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return 2 * high
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
