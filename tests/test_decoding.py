@@ -214,6 +214,17 @@ def test_all_examples_that_can_be_separated_are_tried():
         assert decoding.refit_examples(noisy, float(accuracy)) == number
 
 
+@pytest.mark.parametrize(("offset", "rho"), [(1.0, 0.9), (3.0, 0.9), (0.5, 0.6), (20.0, 0.8)])
+@pytest.mark.parametrize(("off", "right"), [(0.98, 1.0), (1.02, 0.0)])
+def test_one_direction_misleads_from_a_size_of_the_spurious_feature_on(offset, rho, off, right):
+    """P17: γ² against (b² + 2ρ)/(1 + (1+b²)(2ρ−1)), as κ → 0."""
+    square = (offset**2 + 2 * rho) / (1 + (1 + offset**2) * (2 * rho - 1))
+    setting = Setting(10**6, 10**6, rho, off * math.sqrt(square), 1e-4)
+    found = decoding.subspace_accuracy(setting, 1, offset)
+    assert found.minority == pytest.approx(right, abs=1e-6)
+    assert found.majority == pytest.approx(1.0, abs=1e-6)
+
+
 def subspaces(n, d, *arguments):
     return class_subspaces(draw(Setting(n, d, 0.5, 1.0, 1.0), 0, "explicit"), *arguments)
 
