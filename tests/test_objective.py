@@ -55,6 +55,13 @@ def test_setting_and_its_sample_of_groups_give_the_same_numbers(method):
     np.testing.assert_allclose(from_setting, from_groups, rtol=1e-14)
 
 
+@pytest.mark.parametrize("n", [100, 10**12])
+def test_the_share_of_a_small_group_has_all_its_digits(n):
+    """Counted: what is left of one has five digits where 9 of 10¹² examples are the minority."""
+    setting = Setting(n=n, d=50, rho=1 - 9 / n, gamma=2.0, sigma=1.0)
+    assert Objective.reweighting(setting).weight[0] == pytest.approx(n / 18, rel=1e-15)
+
+
 def test_reweighting_takes_the_users_weights():
     objective = Objective.reweighting(SETTING, {1: 1.0, 0: 81.0})
     np.testing.assert_array_equal(objective.resolve([0, 1], 2)[0], [81, 1])

@@ -86,7 +86,7 @@ def balanced_pushes(setting: Setting, scale: dict[int, float]) -> Objective:
     --------
     >>> setting = Setting(n=10, d=10, rho=0.8, gamma=5.0, sigma=0.5)
     >>> balanced_pushes(setting, {1: 2.0, 0: 1.0}).weight
-    {1: 0.4166666666666667, 0: 3.333333333333334}
+    {1: 0.4166666666666667, 0: 3.3333333333333335}
     """
     shares = both_groups("a lasting cure", setting)
     pushes = {group: 1 / (shares[group] * scale[group]) for group in shares}

@@ -41,7 +41,7 @@ def decoupled_flow(setting: Setting, objective: Objective, times: ArrayLike) -> 
     Returns
     -------
     Trajectory
-        As `flow` returns it, at machine precision.
+        As `flow` returns it, at machine precision and with dual weights at κ = 0 too.
 
     Raises
     ------

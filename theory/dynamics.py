@@ -55,7 +55,7 @@ def flow(
     Returns
     -------
     Trajectory
-        Dual weights (κ-scaled; None at κ = 0 with more than two cells) and margins per cell.
+        Dual weights (κ-scaled; None at κ = 0) and margins per cell.
 
     Raises
     ------

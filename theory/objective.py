@@ -58,10 +58,12 @@ def _normal_form(field: str, value: Any) -> float | dict[int, float] | Array:
 def _frequencies(where: Setting | ArrayLike) -> dict[int, float]:
     """Share of each observed group present."""
     if isinstance(where, Setting):
-        majority = where.observed_majority
-        return {
-            g: share for g, share in ((MAJORITY, majority), (MINORITY, 1 - majority)) if share > 0
+        # Counted: of 1 − the majority's share few digits are left where n is large.
+        counts = {
+            group: sum(cell.count for cell in where.cells if cell.group == group)
+            for group in (MAJORITY, MINORITY)
         }
+        return {group: count / where.n for group, count in counts.items() if count}
     groups = np.asarray(where)
     if groups.ndim != 1 or groups.size == 0 or not np.issubdtype(groups.dtype, np.integer):
         raise SettingError(
@@ -125,7 +127,7 @@ class Objective:
     --------
     >>> setting = Setting(n=10, d=50, rho=0.9, gamma=2.0, sigma=1.0)
     >>> Objective.reweighting(setting).weight
-    {1: 0.5555555555555556, 0: 5.000000000000001}
+    {1: 0.5555555555555556, 0: 5.0}
     """
 
     weight: Any = 1.0
