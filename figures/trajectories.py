@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..sims import Sample, gradient_flow, max_margin, memorization_aware
 from ..sims import draw as draw_sample
-from ..studies.train import curing_objective, three_methods
+from ..studies.train import curing_objective, in_the_model, three_methods
 from ..theory import (
     MAJORITY,
     MINORITY,
@@ -176,6 +176,8 @@ def compute(
 
     Raises
     ------
+    SettingError
+        There is label noise, or only one group: subsampling has no closed form then.
     NotSeparableError
         The draw cannot be separated, so there is no max margin to tend to.
 
@@ -187,10 +189,10 @@ def compute(
     """
     times = np.logspace(-2, np.log10(latest), points)
     objectives = three_methods(setting)
+    fewer, _ = in_the_model("subsampling", setting)
     sample = draw_sample(setting, seed)
     shifted = memorization_aware(sample, seed)
     few = sample.balanced(seed)
-    fewer = replace(setting, n=few.n, rho=0.5)
     cures = _cures(setting)
     shared = len(objectives) + 1
     limits = [max_margin(sample)] * shared + [max_margin(few)]

@@ -13,9 +13,8 @@ from ..theory import PitfallsError, Setting, SettingError, proportional
 from ..theory.arguments import LATEST, checked_count
 from .arguments import Progress, silent
 from .comparison import Comparison, Curve
-from .own.methods import in_the_model
-from .own.prediction import end_of_training
 from .standings import standings
+from .train import end_of_training, in_the_model
 
 __all__ = ["PREDICTED", "checked_time", "compare"]
 

@@ -37,6 +37,8 @@ __all__ = [
     "Limit",
     "Training",
     "curing_objective",
+    "end_of_training",
+    "in_the_model",
     "three_methods",
     "train",
 ]
@@ -93,6 +95,71 @@ OBJECTIVES: dict[str, Callable[[Setting], Objective]] = {
     "lasting-cure": proportional.lasting_cure,
 }
 """All methods by the names the command gives them; the last two share a max margin of their own."""
+
+# In the model's units: by then a finite minimiser is reached.
+_WEAKEST = 1e-12
+
+
+def in_the_model(name: str, setting: Setting) -> tuple[Setting, Objective]:
+    """Where a method trains, and with which objective, to predict it without data.
+
+    MAT is logit shifting there, and subsampling is ERM on a balanced setting (P14).
+
+    Parameters
+    ----------
+    name : str
+        A key of `OBJECTIVES`, "mat" or "subsampling".
+    setting : Setting
+
+    Raises
+    ------
+    SettingError
+        Subsampling has no such setting: with label noise, or with one group only.
+    PitfallsError
+        The method does not exist in this setting.
+
+    Examples
+    --------
+    >>> few, method = in_the_model("subsampling", Setting(100, 500, 0.9, 5.0, 0.1))
+    >>> few.n, few.rho, method.name
+    (20, 0.5, 'ERM')
+    """
+    if name == "subsampling":
+        return _balanced(setting), Objective.erm()
+    known = "logit-shifting" if name == "mat" else name
+    return setting, OBJECTIVES[known](setting)
+
+
+def _balanced(setting: Setting) -> Setting:
+    """The setting whose sample `Sample.balanced` leaves."""
+    if setting.label_noise > 0:
+        raise SettingError(
+            "label_noise",
+            setting.label_noise,
+            "0 to predict subsampling",
+            "It balances observed groups, whose shares of flipped labels differ.",
+        )
+    counts = [cell.count for cell in setting.cells]
+    if len(counts) < 2:
+        raise SettingError(
+            "rho", setting.rho, "such that both groups have examples, for subsampling"
+        )
+    return replace(setting, n=2 * min(counts), rho=0.5)
+
+
+def end_of_training(setting: Setting, objective: Objective) -> Solution:
+    """What training tends to at this d/n: the max margin, else the finite minimiser (P9, P11).
+
+    Examples
+    --------
+    >>> round(end_of_training(Setting.figure_1(), Objective.erm()).core, 3)
+    0.568
+    """
+    try:
+        return proportional.max_margin(setting, objective)
+    except NotSeparableError:
+        return proportional.ridge_path(setting, objective, [_WEAKEST]).at(0)
+
 
 ESTIMATED: dict[str, Callable[[Sample, int], Objective]] = {"mat": memorization_aware}
 """Methods that are estimated from the draw and a seed."""

@@ -19,7 +19,7 @@ from pictures import check_picture
 from pitfalls import figures, show_compare, studies
 from pitfalls.cli import main
 from pitfalls.figures import comparison as picture
-from pitfalls.figures import style
+from pitfalls.figures import style, trajectories
 from pitfalls.sims import draw
 from pitfalls.studies import compare, compare_own
 from pitfalls.studies.compare import PREDICTED
@@ -27,8 +27,8 @@ from pitfalls.studies.compare_own import counted_comparison
 from pitfalls.studies.comparison import Curve
 from pitfalls.studies.leads import leads, window
 from pitfalls.studies.own import own_features, prediction, train_own
-from pitfalls.studies.own.methods import in_the_model
 from pitfalls.studies.standings import standings
+from pitfalls.studies.train import in_the_model
 from pitfalls.theory import (
     Objective,
     ResourceError,
@@ -337,10 +337,33 @@ def test_a_method_that_does_not_exist_is_left_out_or_refused():
         compare(alone, ["reweighting"], **FEW)
 
 
+def test_subsampling_is_not_predicted_with_label_noise():
+    # A balanced draw keeps its flipped labels, and another share of them in each group.
+    noisy = replace(SMALL, label_noise=0.2)
+    draws = draw(noisy, 1).balanced(1)
+    shares = [round(float((draws.groups == g).mean()), 3) for g in (0, 1)]
+    assert shares == [0.5, 0.5]
+    found = compare(noisy, a_decade=2, sites=16, latest=10.0)
+    assert "flipped labels" in found.left_out["subsampling"]
+    with pytest.raises(SettingError, match="must be 0 to predict subsampling"):
+        compare(noisy, ["subsampling"], **FEW)
+    with pytest.raises(SettingError, match="label_noise"):
+        trajectories.compute(noisy, latest=1.0, points=3)
+
+
+@pytest.mark.parametrize("rho", [0.29, 0.805, 0.985])
+def test_subsampling_is_predicted_with_the_counts_that_a_draw_keeps(rho):
+    setting = replace(SMALL, rho=rho, n=100)
+    few, _ = in_the_model("subsampling", setting)
+    assert few.n == draw(setting, 1).balanced(1).n
+    with pytest.raises(SettingError, match="both groups have examples"):
+        in_the_model("subsampling", replace(setting, rho=0.999))
+
+
 def test_a_setting_that_cannot_be_separated_ends_at_its_finite_minimiser():
     rough = Setting(100, 20, 0.8, 2.0, 0.5, 0.3, 0.3, label_noise=0.3)
     found = compare(rough, a_decade=2, sites=32, latest=10.0)
-    assert {each.method for each in found.standings} == {*PREDICTED[:4]}
+    assert {each.method for each in found.standings} == {*PREDICTED[:3]}
     assert "max margin" in found.left_out["curing scale"]
     assert found.sharing() == []
     end = proportional.ridge_path(rough, Objective.reweighting(rough), [1e-9])

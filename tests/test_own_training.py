@@ -18,8 +18,9 @@ from pitfalls.studies.own import METHODS, own_features, prediction, prepare, tra
 from pitfalls.studies.own import training as training_of_own
 from pitfalls.studies.own.agreement import difference, differences, largest
 from pitfalls.studies.own.counting import counted
-from pitfalls.studies.own.methods import in_the_model, objective
+from pitfalls.studies.own.methods import objective
 from pitfalls.studies.own.table import Table
+from pitfalls.studies.train import in_the_model
 from pitfalls.theory import (
     NotSeparableError,
     Objective,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -20,10 +19,10 @@ from ...theory import (
     SettingError,
     proportional,
 )
-from ..train import OBJECTIVES, curing_objective
+from ..train import curing_objective
 from .prepare import Prepared
 
-__all__ = ["METHODS", "in_the_model", "objective"]
+__all__ = ["METHODS", "objective"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -131,24 +130,6 @@ def objective(name: str, prepared: Prepared, seed: int) -> Objective:
     if name not in METHODS:
         raise SettingError("objectives", name, f"some of {', '.join(METHODS)}")
     return METHODS[name](prepared, seed)
-
-
-def in_the_model(name: str, setting: Setting) -> tuple[Setting, Objective]:
-    """A method in the fitted setting, to predict it with.
-
-    MAT is logit shifting there, and subsampling is ERM on a balanced setting (P14).
-
-    Examples
-    --------
-    >>> few, method = in_the_model("subsampling", Setting(100, 500, 0.9, 5.0, 0.1))
-    >>> few.n, few.rho, method.name
-    (20, 0.5, 'ERM')
-    """
-    if name == "subsampling":
-        minority = min(round(setting.n * setting.rho), round(setting.n * (1 - setting.rho)))
-        return replace(setting, n=2 * minority, rho=0.5), Objective.erm()
-    known = "logit-shifting" if name == "mat" else name
-    return setting, OBJECTIVES[known](setting)
 
 
 def _groups(prepared: Prepared) -> NDArray[np.int64]:

@@ -7,19 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...theory import (
-    GroupAccuracy,
-    NotSeparableError,
-    Objective,
-    PitfallsError,
-    Setting,
-    Solution,
-    proportional,
-)
-from .methods import in_the_model
+from ...theory import GroupAccuracy, PitfallsError, proportional
+from ..train import end_of_training, in_the_model
 from .prepare import Prepared
 
-__all__ = ["Prediction", "end_of_training", "predicted"]
+__all__ = ["Prediction", "predicted"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -27,8 +19,6 @@ Array: TypeAlias = NDArray[np.float64]
 # 0.06 off and 2048 less than 0.01.
 _SETS, _SITES = 2, 512
 _NARROW, _NARROW_SITES = 0.5, 2048
-# In the model's units: by then a finite minimiser is reached.
-_WEAKEST = 1e-12
 
 
 class Prediction(NamedTuple):
@@ -103,17 +93,3 @@ def predicted(
     except PitfallsError as reason:
         reasons.append(str(reason))
     return Prediction(accuracy, limit, " ".join(reasons))
-
-
-def end_of_training(setting: Setting, objective: Objective) -> Solution:
-    """What training tends to at this d/n: the max margin, else the finite minimiser (P9, P11).
-
-    Examples
-    --------
-    >>> round(end_of_training(Setting.figure_1(), Objective.erm()).core, 3)
-    0.568
-    """
-    try:
-        return proportional.max_margin(setting, objective)
-    except NotSeparableError:
-        return proportional.ridge_path(setting, objective, [_WEAKEST]).at(0)
