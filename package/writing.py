@@ -16,6 +16,10 @@ def check_writable(path: Path | None) -> None:
         return
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give a file name")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no regular file, and would be replaced by one; give another")
+    if path.is_symlink():
+        path = path.resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the folder {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK):

@@ -15,6 +15,11 @@ __all__ = ["replacing", "write_atomically"]
 def replacing(path: Path) -> Iterator[Path]:
     """A file to write, which takes the path's place when all went well and is gone when not.
 
+    Parameters
+    ----------
+    path : Path
+        Where it is a link, what it points to is replaced.
+
     Examples
     --------
     >>> target = Path(tempfile.mkdtemp()) / "a.txt"
@@ -24,6 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     'all of it'
     """
+    # A link is kept: it is the file behind it that is replaced.
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -143,6 +143,7 @@ def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
         ("train --n 1e12 --d 3", "lower n"),
         ("train --json {folder}/none/run.json", "does not exist"),
         ("train --json {folder}", "is a folder"),
+        ("train --json /dev/null", "is no regular file"),
         ("verify --replicates 2", "replicates = 2"),
         ("verify --workers 0", "workers = 0"),
         ("verify --seed -1", "seed = -1"),
@@ -152,7 +153,7 @@ def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
             "time = 0.0: must be a number in (0.01, 1e16]",
         ),
         ("figure trajectories --n 20 --rho 1 --out {folder}", "minority (0), both non-empty"),
-        ("figure trajectories --n 20 --d 2 --label-noise 0.2 --out {folder}", "separated"),
+        ("figure trajectories --n 20 --d 2 --core-noise 2 --out {folder}", "separated"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, tmp_path, capsys):

@@ -252,9 +252,9 @@ def test_the_legend_names_the_methods_and_what_is_drawn_of_them(data):
 
 
 def test_data_without_a_limit_are_refused():
-    flipped = Setting(50, 5, 0.8, 2.0, 0.5, label_noise=0.2)
+    blurred = Setting(50, 5, 0.8, 2.0, 0.5, core_noise=2.0, spurious_noise=2.0)
     with pytest.raises(NotSeparableError):
-        trajectories.compute(flipped, latest=1e4, points=5)
+        trajectories.compute(blurred, latest=1e4, points=5)
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -263,6 +263,16 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_atomically(target, b"second")
     assert target.read_bytes() == b"second"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_is_kept_and_what_it_points_to_replaced(tmp_path):
+    target, link = tmp_path / "there" / "a.txt", tmp_path / "link.txt"
+    target.parent.mkdir()
+    target.write_bytes(b"first")
+    link.symlink_to(target)
+    write_atomically(link, b"second")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"second"
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -76,6 +76,8 @@ WRONG = [
     ('name = "half"', 'name = "mat"', 4, "a name that no other objective has"),
     ('name = "half"', 'name = "erm"', 4, "a name that no other objective has"),
     ('"support"]', '"suport"]', 5, "'suport': must be one of accuracy,"),
+    ('"support"]', '{ name = "support" }]', 5, "{'name': 'support'}: must be one of accuracy,"),
+    ("seed = 3", 'predictions = [{ name = "flow" }]', 2, "{'name': 'flow'}: must be one of"),
     ("times = [1, 20, inf]", "times = [20, 1]", 6, "a list of increasing numbers"),
     ("times = [1, 20, inf]", "times = [1e17]", 6, "up to 1e+16"),
     ("times = [1, 20, inf]", "times = [1, nan]", 6, "a list of increasing numbers"),

@@ -141,8 +141,14 @@ class _Reader:
             return low
         return value
 
-    def names(self, key: str, legal: tuple[str, ...], default: tuple[str, ...] | None) -> list[Any]:
-        """A list of names, some of which may be tables."""
+    def names(
+        self,
+        key: str,
+        legal: tuple[str, ...],
+        default: tuple[str, ...] | None,
+        tables: bool = False,
+    ) -> list[Any]:
+        """A list of names, in place of which tables may stand where they are let."""
         if key not in self.content:
             if default is None:
                 self.wrong((), f"{key}: is missing. Give a list of {', '.join(legal)}.")
@@ -151,10 +157,12 @@ class _Reader:
         if not isinstance(given, list) or (not given and default is None):
             self.wrong((key,), f"{SettingError(key, given, 'a list of ' + ', '.join(legal))}")
             return []
+        kept = []
         for each in given:
-            if not isinstance(each, dict) and each not in legal:
+            if (tables and isinstance(each, dict)) or each in legal:
+                kept.append(each)
+            else:
                 self.wrong((key,), f"{SettingError(key, each, 'one of ' + ', '.join(legal))}")
-        kept = [each for each in given if isinstance(each, dict) or each in legal]
         repeated = {str(each) for each in kept if kept.count(each) > 1}
         if repeated:
             self.wrong((key,), f"{key}: {', '.join(sorted(repeated))} is given twice.")
@@ -209,7 +217,7 @@ class _Reader:
 
     def objectives(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for each in self.names("objectives", (*OBJECTIVES, *_MAT), None):
+        for each in self.names("objectives", (*OBJECTIVES, *_MAT), None, tables=True):
             if isinstance(each, str):
                 found[each] = dict(_MAT.get(each, {}))
                 continue
