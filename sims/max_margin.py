@@ -20,7 +20,7 @@ from .exchange import (
 )
 from .gpu.alone import limit_alone
 from .gpu.device import Backend, chosen
-from .gram import DiagonalPlusPlane, Gram
+from .gram import DiagonalPlusPlane, Features, Gram
 from .minimiser import refuse_balanced
 from .sample import Sample
 from .threads import modest_blas
@@ -163,9 +163,11 @@ def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
 
 
 def _absolute_product(gram: Gram, dual: Array) -> Array:
-    """|G|·α, entry by entry."""
+    """|G|·α, entry by entry, or of explicit features |Z|·|Z|ᵀα: what the product really adds up."""
     if isinstance(gram, DiagonalPlusPlane):
         return DiagonalPlusPlane(np.abs(gram.plane), gram.square).product(dual)
+    if isinstance(gram, Features):
+        return Features(np.abs(gram.plane), np.abs(gram.memory)).product(dual)
     return np.asarray(np.abs(gram.matrix()) @ dual)
 
 

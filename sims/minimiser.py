@@ -71,41 +71,38 @@ def finite_minimiser(
     (0.693147, 0.693147)
     """
     weight, shift, scale = (objective or Objective.erm()).resolve(sample.groups, sample.n)
-    start = sample.start(initial)
+    given = None if initial is None else sample.plane_first(initial)
     explicit = isinstance(sample.gram, Features)
     with modest_blas(float(sample.n) ** 3):
         rows = sample.gram.coordinates()
-        first = np.zeros(rows.shape[1])
-        if initial is not None and explicit:
-            given = np.asarray(initial, dtype=float)
-            columns = list(sample.plane_columns)
-            first = np.concatenate(((start.core, start.spurious), np.delete(given, columns)))
+        first: Array = np.zeros(rows.shape[1])
+        if given is not None and explicit:
+            first = given
+        elif given is not None:
+            # What no example sees stays at zero.
+            margins = sample.source.coordinates() @ given
+            first = np.asarray(np.linalg.lstsq(rows, margins, rcond=None)[0], dtype=float)
         found = _minimise(rows, weight, shift, scale, first)
     if found is None or found.left > _VANISHING:
         raise PitfallsError(
             "the loss has no finite minimiser: these examples can be separated, or nearly so. "
             "Training tends to the direction of max_margin."
         )
-    plane = sample.plane
-    core, spurious = _on_the_plane(rows, plane, found.weights)
-    square = float(found.weights @ found.weights) - core**2 - spurious**2
-    memory = np.linalg.norm(found.weights[2:]) if explicit else np.sqrt(max(square, 0.0))
     return Solution(
-        core,
-        spurious,
-        float(memory),
+        *_coordinates(sample, rows, found.weights),
         margins=found.margins,
         weights=found.weights if explicit else None,
     )
 
 
-def _on_the_plane(rows: Array, plane: Array, weights: Array) -> tuple[float, float]:
-    """The plane's two weights, whatever coordinates the rows are in."""
-    if rows.shape[1] >= 2 and np.array_equal(rows[:, :2], plane):
-        return float(weights[0]), float(weights[1])
-    axes = np.linalg.lstsq(rows, plane, rcond=None)[0]
-    core, spurious = weights @ axes
-    return float(core), float(spurious)
+def _coordinates(sample: Sample, rows: Array, weights: Array) -> tuple[float, float, float]:
+    """(w_y, w_a, ‖w_ε‖), whatever coordinates the rows are in."""
+    if rows.shape[1] >= 2 and np.array_equal(rows[:, :2], sample.plane):
+        return float(weights[0]), float(weights[1]), float(np.linalg.norm(weights[2:]))
+    # Not ‖w‖² less the plane's part: a small memory norm would drown in the rounding.
+    dual = np.asarray(np.linalg.lstsq(rows.T, weights, rcond=None)[0], dtype=float)
+    core, spurious = dual @ sample.plane
+    return float(core), float(spurious), sample.gram.memory_norm(dual)
 
 
 def refuse_balanced(rows: Array) -> None:
@@ -144,11 +141,20 @@ def refuse_balanced(rows: Array) -> None:
 def _minimise(
     rows: Array, weight: Array, shift: Array, scale: Array, weights: Array
 ) -> _Minimiser | None:
-    """Newton's method with steps that no margin outruns; None once the examples are separated."""
+    """Newton's method; no margin moves by more than `_STRIDE` in a step.
+
+    None once every example that counts has a positive margin.
+    """
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     counting = weight > 0
+
+    def loss(margins: Array) -> float:
+        return float(weight @ np.logaddexp(0, -scale * margins - shift))
+
     margins, left = times(rows, weights), np.inf
     for _ in range(_MOST_STEPS):
+        if margins[counting].min() > 0:
+            return None
         argument = -scale * margins - shift
         push = weight * scale * expit(argument)
         pull = times(rows.T, push)
@@ -161,8 +167,10 @@ def _minimise(
             step = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), pull)
         moved = times(rows, step)
         # No example's margin by more than its curvature tells of.
-        size = min(1.0, _STRIDE / max(float(np.abs(scale * moved).max()), 1e-300))
+        longest = max(float(np.abs(scale * moved).max()), 1e-300)
+        size = min(1.0, _STRIDE / longest)
+        # From far away Newton's steps may go to and fro.
+        while size * longest > 1 and loss(margins + size * moved) > loss(margins):
+            size /= 2
         weights, margins = weights + size * step, margins + size * moved
-        if margins[counting].min() > 0:
-            return None
-    return _Minimiser(weights, margins, left)
+    return None if margins[counting].min() > 0 else _Minimiser(weights, margins, left)

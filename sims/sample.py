@@ -131,10 +131,47 @@ class Sample:
         """
         source = self._explicit()
         folded = np.empty((self.n, source.memory.shape[1] + 2))
-        columns = list(self.plane_columns)
-        folded[:, columns] = self.plane
-        folded[:, np.delete(np.arange(folded.shape[1]), columns)] = source.memory
+        folded[:, self.columns] = source.coordinates()
         return folded * self.labels[:, None]
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """Columns of `features` (p,): the plane's two, then the memory's; explicit samples only.
+
+        Examples
+        --------
+        >>> Sample.from_arrays([[1.0, 2.0, 0.5]], [1], plane=(2, 0)).columns
+        array([2, 0, 1])
+        """
+        everything = np.arange(self._explicit().memory.shape[1] + 2)
+        return np.append(self.plane_columns, np.delete(everything, self.plane_columns))
+
+    def plane_first(self, initial: ArrayLike | None) -> Array:
+        """Weights in the columns of `features`, brought into the order of `columns`.
+
+        Parameters
+        ----------
+        initial : array (p,), optional
+            Zero by default.
+
+        Raises
+        ------
+        SettingError
+            The sample has no explicit features, or the weights are not p finite numbers.
+
+        Examples
+        --------
+        >>> sample = Sample.from_arrays([[1.0, 2.0, 0.5]], [1], plane=(2, 0))
+        >>> sample.plane_first([7.0, 8.0, 9.0])
+        array([9., 7., 8.])
+        """
+        p = len(self.columns)
+        if initial is None:
+            return np.zeros(p)
+        weights = _array("initial", initial, f"finite numbers of shape ({p},)", 1)
+        if len(weights) != p:
+            raise SettingError("initial", weights.shape, f"of shape ({p},)")
+        return np.asarray(weights[self.columns])
 
     def _explicit(self) -> Features:
         if not isinstance(self.source, Features):
@@ -315,15 +352,9 @@ class Sample:
         array([0., 1.])
         """
         source = self._explicit()
-        p = source.memory.shape[1] + 2
-        first = np.zeros(p)
-        if initial is not None:
-            first = _array("initial", initial, f"finite numbers of shape ({p},)", 1)
-            if len(first) != p:
-                raise SettingError("initial", first.shape, f"of shape ({p},)")
-        columns = [*self.plane_columns, *np.delete(np.arange(p), self.plane_columns)]
+        start = self.plane_first(initial)
         if solution.weights is not None:
-            return np.asarray(solution.weights[..., np.argsort(columns)])
+            return np.asarray(solution.weights[..., np.argsort(self.columns)])
         dual, margins = solution.dual, solution.margins
         known = margins if dual is None else dual
         if known is None or known.shape[-1:] != (self.n,):
@@ -334,15 +365,14 @@ class Sample:
                 "Train on this sample, by a solver that keeps them (examples=True).",
             )
         rows = source.coordinates()
-        start = first[columns]
         with modest_blas(float(rows.size) * min(rows.shape)):
             if dual is None:
                 moved = np.linalg.lstsq(rows, (known - rows @ start).T, rcond=None)[0].T
             else:
                 moved = dual @ rows
         found = np.empty_like(moved)
-        found[..., columns] = moved
-        return np.asarray(found + first)
+        found[..., self.columns] = moved + start
+        return found
 
     def test_accuracy(
         self,
@@ -421,8 +451,8 @@ class Sample:
             return Start(np.zeros(self.n), 0.0, 0.0, np.zeros(self.n), 0.0)
         weights = _array("initial", initial, "finite numbers of shape (p,) or (3,)", 1)
         if isinstance(self.source, Features) and weights.size == self.source.memory.shape[1] + 2:
-            core, spurious = weights[list(self.plane_columns)]
-            memory = np.delete(weights, self.plane_columns)
+            weights = self.plane_first(weights)
+            core, spurious, memory = weights[0], weights[1], weights[2:].copy()
             with modest_blas(float(self.source.memory.size)):
                 overlap = self.source.memory @ memory
             square = float(memory @ memory)

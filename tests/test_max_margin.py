@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.sims import DenseGram, Sample, draw, max_margin
+from pitfalls.sims import DenseGram, Features, Sample, draw, max_margin
 from pitfalls.sims.exchange import _Span, exchange_blocks, exchange_singly, soft_support
-from pitfalls.sims.max_margin import is_regular
+from pitfalls.sims.max_margin import _absolute_product, is_regular
 from pitfalls.theory import (
     NotSeparableError,
     Objective,
@@ -459,3 +459,11 @@ def test_the_orthogonal_limit_of_a_million_examples_takes_no_matrix():
     expected = orthogonal.max_margin(setting)
     assert solution.kkt_residual < 1e-10
     assert (np.abs(solution.coordinates - expected.coordinates) < 3e-3).all()
+
+
+def test_the_rounding_of_features_is_that_of_their_product():
+    # Long examples whose inner products cancel: the Gram matrix would hide what was rounded.
+    memory = np.array([[1e6, 1.0], [1.0, -1e6], [1.0, 1.0]])
+    gram, dual = Features(np.zeros((3, 2)), memory), np.ones(3)
+    found = _absolute_product(gram, dual)
+    np.testing.assert_allclose(found, np.abs(memory) @ (np.abs(memory).T @ dual))

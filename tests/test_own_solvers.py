@@ -296,3 +296,43 @@ def test_the_search_may_start_where_a_flow_ended():
     assert np.abs(sample.weights(again) - sample.weights(found)).max() < 1e-9
     with pytest.raises(SettingError, match="initial"):
         finite_minimiser(sample, None, np.ones(5))
+
+
+@pytest.mark.parametrize(
+    ("sample", "initial"),
+    [
+        (own_sample(7, 30, 4, 0.3)[2], (0.1, 0.2, 0.3)),
+        (Sample.from_arrays(np.eye(9), np.ones(9), plane=(5, 7)), (0.1, 0.2, 0.3)),
+        (draw(Setting(20, 40, 0.8, 2.0, 0.0, label_noise=0.2), 0), (0.1, 0.2, 0.0)),
+    ],
+)
+def test_a_search_starts_from_all_the_weights(sample, initial):
+    with pytest.raises(SettingError):
+        finite_minimiser(sample, None, initial)
+
+
+def test_the_search_starts_from_wide_weights_too():
+    x, y, _ = own_sample(7, 20, 40)
+    sample = Sample.from_arrays(np.vstack((x, x)), np.concatenate((y, -y)), plane=(2, 5))
+    found = finite_minimiser(sample, None, np.linspace(-1, 1, 40))
+    assert np.abs(sample.weights(found)).max() < 1e-9
+    with pytest.raises(SettingError, match="initial"):
+        finite_minimiser(sample, None, np.ones(3))
+
+
+def test_a_start_that_separates_is_no_minimiser():
+    _, _, sample = own_sample(0, 120, 8)
+    separating = 1e4 * sample.weights(max_margin(sample))
+    with pytest.raises(PitfallsError, match="max_margin"):
+        finite_minimiser(sample, None, separating)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_memory_features_the_minimiser_has_no_memory(seed):
+    setting = Setting(200, 400, 0.8, 2.0, 0.0, label_noise=0.2, core_noise=0.5, spurious_noise=0.5)
+    sample = draw(setting, seed)
+    assert type(sample.gram).__name__ == "DiagonalPlusPlane"
+    found = finite_minimiser(sample)
+    assert found.memory == 0
+    twin = finite_minimiser(draw(setting, seed, "explicit"))
+    assert found.coordinates == pytest.approx(twin.coordinates, abs=1e-9)
