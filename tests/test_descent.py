@@ -402,7 +402,7 @@ LEGAL = {"objective": Objective.erm(), "learning_rate": 0.1, "steps": 4}
         *[("steps", bad, "an integer ≥ 0") for bad in (-1, 2.0, "3", True, None)],
         *[
             ("learning_rate", bad, "a finite number > 0")
-            for bad in (0, -0.1, np.inf, np.nan, "fast", None)
+            for bad in (0, -0.1, np.inf, np.nan, "fast", "0.1", True, np.bool_(True), None)
         ],
         *[
             ("record", bad, "strictly increasing step numbers in 0 … 4")

@@ -325,7 +325,7 @@ def test_time_zero_is_the_start_and_repeated_times_repeat():
     ("argument", "value", "words"),
     [
         *[
-            ("times", bad, "increasing numbers in [0, 1e16]")
+            ("times", bad, "non-decreasing numbers in [0, 1e16]")
             for bad in (-1.0, [2.0, 1.0], 1.1e16, np.inf, np.nan, [], [[1.0]], None, "soon")
         ],
         *[

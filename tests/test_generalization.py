@@ -10,6 +10,7 @@ from pitfalls.sims import draw, gradient_flow
 from pitfalls.theory import (
     GroupAccuracy,
     Objective,
+    ResourceError,
     Setting,
     SettingError,
     Trajectory,
@@ -218,15 +219,33 @@ def test_where_training_reads_one_a_single_error_shows_it(accuracy):
         ("training", lambda: generalization.examples_needed(0.9, 1.1)),
         ("power", lambda: generalization.examples_needed(0.9, power=0.0)),
         ("level", lambda: generalization.examples_needed(0.9, level="0.95")),
-        (
-            "tolerance",
-            lambda: generalization.early_stopping(
-                orthogonal.flow(NOISY, Objective.erm(), [1.0]), NOISY, -0.1
-            ),
-        ),
+        *[
+            (
+                "tolerance",
+                lambda tolerance=tolerance: generalization.early_stopping(
+                    orthogonal.flow(NOISY, Objective.erm(), [1.0]), NOISY, tolerance
+                ),
+            )
+            for tolerance in (-0.1, True, "0.1", math.nan)
+        ],
     ],
 )
 def test_what_makes_no_sense_is_refused(field, call):
     with pytest.raises(SettingError) as caught:
         call()
     assert caught.value.field == field
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert generalization.examples_needed(np.float32(0.5)) == 5
+    run = orthogonal.flow(NOISY, Objective.erm(), [1.0, 10.0])
+    stops = [
+        generalization.early_stopping(run, NOISY, tolerance)
+        for tolerance in (np.float32(0.25), 0.25)
+    ]
+    assert stops[0] == stops[1]
+
+
+def test_a_gap_that_takes_too_many_examples_is_refused_before_they_are_looked_at():
+    with pytest.raises(ResourceError, match=r"gap of 1e-09 needs .* ask about a larger gap"):
+        generalization.examples_needed(0.5, 0.5 + 1e-9)

@@ -235,7 +235,7 @@ def test_presets():
         (lambda: Setting.figure_1(m=3), "m = 3: must be left out; the fields are n, d"),
         (lambda: Setting.figure_1(rho=2), "rho = 2: must be"),
         (lambda: Setting.sagawa(0), "features = 0: must be an integer ≥ 1"),
-        (lambda: Setting.sagawa(2.5), "d = 2.5: must be"),
+        (lambda: Setting.sagawa(2.5), "features = 2.5: must be"),
     ],
 )
 def test_presets_refuse_what_is_no_setting(make, words):

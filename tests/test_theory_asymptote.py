@@ -250,7 +250,8 @@ def test_dual_weights_of_the_slope_add_up_to_the_squared_norm(rho, gamma, kappa,
             Objective(scale={1: 2.0, 0: 0.25}),
             "every cell to be a support vector",
         ),
-        (Setting(100, 0, 0.9, 5.0, 1.0, label_noise=0.1), Objective.erm(), "regular K"),
+        (Setting(100, 0, 0.9, 5.0, 1.0, label_noise=0.1), Objective.erm(), r"κ = 0, γ = 5\)"),
+        (Setting(100, 100, 0.9, 1e9, 1.0), Objective.erm(), "regular K.*κ = 1, γ = 1e.09"),
     ],
 )
 def test_where_the_law_does_not_hold_it_says_why(setting, objective, reason):

@@ -335,3 +335,16 @@ def test_a_contradicted_pattern_settles_while_a_free_one_grows(time, time_limit)
         early, late = orthogonal.flow(setting, Objective.erm(), [time / 100, time]).margins
     assert late[0] == pytest.approx(math.log(5), rel=1e-5)
     assert late[1] - early[1] == pytest.approx(math.log(100), rel=1e-3)
+
+
+@pytest.mark.parametrize("nodes", [0, -1, 2.5, True, None])
+@pytest.mark.parametrize("core_noise", [0.0, 0.1])
+def test_quadrature_needs_a_node_whether_it_is_used_or_not(core_noise, nodes):
+    setting, erm = of_kappa(1.0, core_noise=core_noise), Objective.erm()
+    for call in (
+        lambda: orthogonal.flow(setting, erm, [1.0], nodes=nodes),
+        lambda: orthogonal.max_margin(setting, erm, nodes=nodes),
+        lambda: orthogonal.ridge_path(setting, erm, [1.0], nodes=nodes),
+    ):
+        with pytest.raises(SettingError, match=r"nodes = .* must be an integer ≥ 1"):
+            call()

@@ -18,6 +18,7 @@ __all__ = [
     "checked_number",
     "checked_rate",
     "checked_record",
+    "checked_share",
     "checked_strength",
     "checked_strengths",
     "checked_times",
@@ -30,9 +31,8 @@ Record: TypeAlias = ArrayLike | Literal["log"]
 LATEST = 1e16
 """The last time a flow goes to."""
 
-_WEAKEST, _STRONGEST = 1e-100, 1e100
-_LARGEST = 1e100
-_A_DECADE = 32
+_WEAKEST, _LARGEST = 1e-100, 1e100
+_PER_DECADE = 32
 
 
 def _list(values: Any, dtype: type | None, dimensions: int) -> Any:
@@ -50,15 +50,28 @@ def _is_number(value: Any) -> bool:
 
 
 def checked_number(field: str, value: float, *, above: bool = False, fix: str = "") -> float:
-    """A number from 0 on, or above 0, and below 1e100; SettingError otherwise.
+    """A number from 0 on, or above 0, up to 1e100; SettingError otherwise.
 
     Examples
     --------
     >>> checked_number("offset", 0)
     0.0
     """
-    if not _is_number(value) or not 0 <= value < _LARGEST or (above and value == 0):
-        raise SettingError(field, value, f"a number in {'(' if above else '['}0, 1e100)", fix)
+    if not _is_number(value) or not 0 <= value <= _LARGEST or (above and value == 0):
+        raise SettingError(field, value, f"a number in {'(' if above else '['}0, 1e100]", fix)
+    return float(value)
+
+
+def checked_share(field: str, value: float) -> float:
+    """A number from 0 to 1; SettingError otherwise.
+
+    Examples
+    --------
+    >>> checked_share("accuracy", 1)
+    1.0
+    """
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise SettingError(field, value, "a number in [0, 1]")
     return float(value)
 
 
@@ -76,7 +89,7 @@ def checked_between(field: str, value: float, low: float, high: float) -> float:
 
 
 def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
-    """Times as an increasing float array in [smallest, 1e16]; SettingError otherwise.
+    """Times as a non-decreasing float array in [smallest, 1e16]; SettingError otherwise.
 
     Examples
     --------
@@ -92,7 +105,7 @@ def checked_times(times: ArrayLike, smallest: float = 0.0) -> Array:
         raise SettingError(
             "times",
             times,
-            f"increasing numbers in [{smallest:g}, 1e16]",
+            f"non-decreasing numbers in [{smallest:g}, 1e16]",
             "Time is learning rate × steps.",
         )
     return grid
@@ -106,9 +119,7 @@ def checked_strength(strength: float) -> float:
     >>> checked_strength(0)
     0.0
     """
-    if not _is_number(strength) or not 0 <= strength <= _STRONGEST:
-        raise SettingError("strength", strength, "a number in [0, 1e100]", "0 is no weight decay.")
-    return float(strength)
+    return checked_number("strength", strength, fix="0 is no weight decay.")
 
 
 def checked_strengths(strengths: ArrayLike) -> Array:
@@ -120,11 +131,11 @@ def checked_strengths(strengths: ArrayLike) -> Array:
     array([0.5])
     """
     grid: Array | None = _list(strengths, float, 1)
-    if grid is None or not ((grid >= _WEAKEST) & (grid <= _STRONGEST)).all():
+    if grid is None or not ((grid >= _WEAKEST) & (grid <= _LARGEST)).all():
         raise SettingError(
             "strengths",
             strengths,
-            f"numbers in [{_WEAKEST:g}, {_STRONGEST:g}]",
+            f"numbers in [{_WEAKEST:g}, {_LARGEST:g}]",
             "The limit λ → 0 is max_margin; a late flow where the data cannot be separated.",
         )
     return grid
@@ -138,13 +149,9 @@ def checked_rate(learning_rate: float) -> float:
     >>> checked_rate(1)
     1.0
     """
-    try:
-        rate = float(learning_rate)
-    except (TypeError, ValueError):
-        rate = np.nan
-    if isinstance(learning_rate, bool) or not 0 < rate < np.inf:
+    if not _is_number(learning_rate) or not 0 < learning_rate < np.inf:
         raise SettingError("learning_rate", learning_rate, "a finite number > 0")
-    return rate
+    return float(learning_rate)
 
 
 def checked_count(field: str, value: int, least: int = 0) -> int:
@@ -180,7 +187,7 @@ def checked_record(steps: int, record: Record | None) -> Steps:
         require(64.0 * steps, f"a record of all {steps} steps", "give record='log'")
         return np.arange(steps + 1)
     if isinstance(record, str) and record == "log":
-        count = 2 + int(_A_DECADE * np.log10(max(steps, 1)))
+        count = 2 + int(_PER_DECADE * np.log10(max(steps, 1)))
         spaced = np.geomspace(1, max(steps, 1), count).round().astype(np.int64)
         return np.unique(np.concatenate(([0, steps], spaced[spaced <= steps])))
     array = _list(record, None, 0)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
-from .arguments import checked_strength, checked_times
+from .arguments import checked_count, checked_strength, checked_times
 from .cells import NODES, CellSystem, cell_system
 from .errors import PitfallsError
 from .objective import Objective
@@ -60,7 +60,7 @@ def flow(
     Raises
     ------
     SettingError
-        Times or strength are out of range, or the objective is per example.
+        Times, strength or nodes are out of range, or the objective is per example.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def flow(
     """
     grid = checked_times(times)
     decay = checked_strength(strength)
-    system = cell_system(setting, objective, nodes)
+    system = cell_system(setting, objective, checked_count("nodes", nodes, least=1))
     plane, own = integrate(system, grid, decay)
     margins = plane @ system.means.T + own
     dual = own / system.kappa if system.kappa > 0 else None
@@ -257,10 +257,12 @@ def asymptote(setting: Setting, objective: Objective) -> Asymptote:
         )
     system = cell_system(setting, objective).weighted()
     matrix = system.matrix()
-    if np.linalg.cond(matrix) > 1e13:
+    condition = float(np.linalg.cond(matrix))
+    if condition > 1e13:
         raise PitfallsError(
-            "the asymptote needs a regular K: without example-specific features (sigma = 0 or "
-            "d = 0) there may be no more cells than plane features. Use flow."
+            f"the asymptote needs a regular K, and its condition number here is {condition:.1e} "
+            f"(κ = {system.kappa:g}, γ = {setting.gamma:g}): give sigma > 0 and d > 0, or a "
+            "smaller gamma. Or use flow."
         )
     slope = np.asarray(np.linalg.solve(matrix, system.target), dtype=float)
     if not (slope > 0).all():

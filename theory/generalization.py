@@ -14,10 +14,11 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
-from .arguments import checked_between, checked_count
+from .arguments import checked_between, checked_count, checked_share
 from .errors import SettingError
+from .memory import require
 from .results import GroupAccuracy, Trajectory
 from .setting import Setting
 
@@ -209,8 +210,7 @@ def early_stopping(run: Trajectory, setting: Setting, tolerance: float = 0.01) -
     1.0 0.79
     1.0 0.75
     """
-    if not (isinstance(tolerance, (int, float)) and 0 <= tolerance <= 1):
-        raise SettingError("tolerance", tolerance, "a number in [0, 1]")
+    tolerance = checked_share("tolerance", tolerance)
     test = run.accuracy(setting)
     best = int(test.worst.argmax())
     near = test.worst >= test.worst[best] - tolerance
@@ -289,6 +289,8 @@ def examples_needed(
     ------
     SettingError
         An argument is out of range.
+    ResourceError
+        The gap is so small that the counts looked at do not fit in memory.
 
     Examples
     --------
@@ -296,9 +298,8 @@ def examples_needed(
     (1, 5, 29, 379)
     """
     level, power = checked_between("level", level, 0, 1), checked_between("power", power, 0, 1)
-    for field, value in (("accuracy", accuracy), ("training", training)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            raise SettingError(field, value, "a number in [0, 1]")
+    accuracy = checked_share("accuracy", accuracy)
+    training = checked_share("training", training)
     if not accuracy < training:
         raise SettingError(
             "accuracy", accuracy, f"below the training accuracy, {training:g}", "There is no gap."
@@ -309,11 +310,20 @@ def examples_needed(
         # Of a product that rounding may have lifted above an integer.
         return max(1, math.ceil(math.log(1 - power) / math.log(accuracy) - 1e-12))
     tail = (1 - level) / 2
+    # Of two normal laws so far apart; large where the gap is small, and then refused at once.
+    spread = ndtri(1 - tail) * math.sqrt(training * (1 - training))
+    spread += ndtri(power) * math.sqrt(accuracy * (1 - accuracy))
+    about = (float(spread) / (training - accuracy)) ** 2
     most = 64
     while True:
+        require(
+            128.0 * max(most, about),
+            f"the count for a gap of {training - accuracy:g}",
+            "ask about a larger gap",
+        )
         counts = np.arange(1, 2 * most + 1)
-        # So many right ones at most have an interval below ``training``: those that it makes
-        # less likely than ``tail``.
+        # The most right answers whose interval ends below ``training``: the largest k with
+        # P(X ≤ k) < tail.
         largest = stats.binom.ppf(tail, counts, training) - 1
         seen = stats.binom.cdf(largest, counts, accuracy) >= power
         first = int(np.flatnonzero(~seen).max(initial=-1)) + 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
-from .arguments import checked_strengths
+from .arguments import checked_count, checked_strengths
 from .cells import NODES, CellSystem, cell_system
 from .convex import minimise, solve_scaled
 from .errors import PitfallsError
@@ -55,7 +55,7 @@ def ridge_path(
     Raises
     ------
     SettingError
-        A strength is out of range, or the objective is per example.
+        A strength or the nodes are out of range, or the objective is per example.
     PitfallsError
         Pulls and weights do not balance to 1e-10: a plane barely separable in double precision.
 
@@ -68,7 +68,7 @@ def ridge_path(
            [ 67.390093,  22.834919, 143.377458]])
     """
     grid = checked_strengths(strengths)
-    system = cell_system(setting, objective, nodes)
+    system = cell_system(setting, objective, checked_count("nodes", nodes, least=1))
     size = (system.means**2).sum(axis=1) + system.kappa
     unit = float(system.shares @ (system.weight * system.scale**2 * size)) or 1.0
     plane = np.empty((len(grid), 2))

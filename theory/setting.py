@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import checked_count
 from .errors import SettingError
 
 __all__ = ["MAJORITY", "MINORITY", "Cell", "Setting"]
@@ -209,10 +210,8 @@ class Setting:
         >>> round(setting.kappa * setting.n, 12), setting.delta
         (1.0, 1.0)
         """
-        count = _checked("d", features)
-        if count < 1:
-            raise SettingError("features", features, "an integer ≥ 1")
-        return cls(n, int(count), rho, 1.0, float(count) ** -0.5, 1.0, 0.1)
+        count = checked_count("features", features, least=1)
+        return cls(n, count, rho, 1.0, count**-0.5, 1.0, 0.1)
 
     @property
     def delta(self) -> float:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import checked_count
 from .cells import NODES, CellSystem, cell_system
 from .convex import minimise
 from .curing import balanced_pushes, root_of_the_spurious_weight
@@ -50,6 +51,8 @@ def max_margin(
 
     Raises
     ------
+    SettingError
+        No nodes, or an objective that is per example.
     NotSeparableError
         κ = 0 and the plane alone does not separate the cells.
 
@@ -59,7 +62,7 @@ def max_margin(
     >>> max_margin(setting).coordinates.round(6)
     array([0.33271 , 0.11215 , 0.709151])
     """
-    objective = objective or Objective.erm()
+    objective, nodes = objective or Objective.erm(), checked_count("nodes", nodes, least=1)
     system = cell_system(setting, objective).weighted()
     found = minimum(system)
     if not setting.has_feature_noise or system.kappa == 0:
