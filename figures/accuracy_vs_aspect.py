@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, check_run, silent
-from ..theory import PitfallsError, Setting, SettingError, orthogonal, proportional
+from ..theory import PitfallsError, Setting, orthogonal, proportional
 from .draws import draw_mean, limits_of_draws, mean_and_error
+from .refusals import a_threshold, no_feature_noise, no_label_noise
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "RATIOS", "Aspects", "Curve", "compute", "default_setting", "draw"]
@@ -153,12 +154,9 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    if math.isinf(orthogonal.critical_memory(setting.rho, setting.gamma)):
-        raise SettingError("gamma", setting.gamma, "with γ²(2ρ − 1) > 1", "Else there is no κ*.")
-    if setting.has_feature_noise:
-        raise SettingError("core_noise", setting.core_noise, "0, as spurious_noise")
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0", "See the figure label-noise.")
+    a_threshold(setting)
+    no_feature_noise(setting)
+    no_label_noise(setting, "See the figure label-noise.")
     check_run(seed, replicates, workers, least=1)
     grids = np.array(aspects, dtype=float), np.array(simulated, dtype=float)
     curves: list[Curve] = []

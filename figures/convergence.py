@@ -19,9 +19,10 @@ from ..sims import gradient_flow, max_margin, replicate, stream
 from ..sims.drawing import Kind
 from ..studies.arguments import Progress, check_run, silent
 from ..studies.train import three_methods
-from ..theory import Setting, SettingError, orthogonal
+from ..theory import Setting, orthogonal
 from .draws import Band
 from .over_time import grid
+from .refusals import no_feature_noise, no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Convergence", "Panel", "compute", "default_setting", "draw"]
@@ -147,12 +148,9 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    if setting.has_feature_noise:
-        raise SettingError("core_noise", setting.core_noise, "0, as spurious_noise")
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0")
-    if setting.kappa == 0:
-        raise SettingError("sigma", setting.sigma, "above 0, and d > 0")
+    no_feature_noise(setting)
+    no_label_noise(setting)
+    some_memory(setting)
     check_run(seed, replicates, workers, least=1)
     times = grid(_FIRST, latest, _A_DECADE)
     objectives = three_methods(setting)

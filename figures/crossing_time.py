@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..sims import draw as draw_sample
 from ..studies.delay import crossing
 from ..theory import Objective, PitfallsError, Setting, SettingError, orthogonal
+from .refusals import a_threshold, no_feature_noise, no_label_noise, some_features
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "METHODS", "Crossings", "Panel", "compute", "default_setting", "draw"]
@@ -153,14 +154,10 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    if math.isinf(orthogonal.critical_memory(setting.rho, setting.gamma)) or setting.d == 0:
-        raise SettingError(
-            "gamma", setting.gamma, "with γ²(2ρ − 1) > 1 and d > 0", "Else the minority is safe."
-        )
-    if setting.has_feature_noise:
-        raise SettingError("core_noise", setting.core_noise, "0, as spurious_noise")
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0", "See the figure delay.")
+    a_threshold(setting)
+    some_features(setting)
+    no_feature_noise(setting)
+    no_label_noise(setting, "See the figure delay.")
     if latest < _SOONEST:
         raise SettingError("latest", latest, f"{_SOONEST:g} or later", "Before, nothing happens.")
     grids = np.array(ratios, dtype=float), np.array(simulated, dtype=float)

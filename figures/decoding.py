@@ -18,8 +18,9 @@ from ..sims import class_subspaces, max_margin, replicate, stream
 from ..sims import draw as draw_sample
 from ..sims.seeds import child_stream
 from ..studies.arguments import Progress, check_run, silent
-from ..theory import PitfallsError, Setting, SettingError, decoding, orthogonal, proportional
+from ..theory import PitfallsError, Setting, decoding, orthogonal, proportional
 from .draws import draw_mean, mean_and_error
+from .refusals import a_threshold, no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "READ_OUTS", "Decoding", "Panel", "compute", "default_setting", "draw"]
@@ -173,13 +174,10 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0", "The figure varies it.")
+    no_label_noise(setting, "The figure varies it.")
+    a_threshold(setting)
+    some_memory(setting)
     critical = orthogonal.critical_memory(setting.rho, setting.gamma)
-    if math.isinf(critical) or setting.kappa == 0:
-        raise SettingError(
-            "gamma", setting.gamma, "with γ²(2ρ − 1) > 1, sigma > 0 and d > 0", "Else all is well."
-        )
     check_run(seed, replicates, workers, least=1)
     sigma = math.sqrt(_LITTLE_RATIO * critical / _LITTLE_ASPECT)
     little = replace(setting, d=_LITTLE_ASPECT * setting.n, sigma=sigma)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..sims import draw as draw_sample
 from ..studies.delay import delay
 from ..theory import Objective, PitfallsError, Setting, SettingError, orthogonal
+from .refusals import a_threshold, no_feature_noise, no_label_noise, some_features
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "NOISES", "Curve", "DelayFigure", "compute", "default_setting", "draw"]
@@ -154,14 +155,10 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    if math.isinf(orthogonal.critical_memory(setting.rho, setting.gamma)) or setting.d == 0:
-        raise SettingError(
-            "gamma", setting.gamma, "with γ²(2ρ − 1) > 1 and d > 0", "Else there is no delay."
-        )
-    if setting.has_feature_noise:
-        raise SettingError("core_noise", setting.core_noise, "0, as spurious_noise")
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0", "The figure varies it.")
+    a_threshold(setting)
+    some_features(setting)
+    no_feature_noise(setting)
+    no_label_noise(setting, "The figure varies it.")
     if latest < _SOONEST:
         raise SettingError("latest", latest, f"{_SOONEST:g} or later", "Before, nothing happens.")
     grids = (np.array(ratios), np.array(simulated), np.array(shares))

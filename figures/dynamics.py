@@ -19,13 +19,13 @@ from ..studies.train import three_methods
 from ..theory import (
     NotSeparableError,
     Setting,
-    SettingError,
     Trajectory,
     orthogonal,
     proportional,
 )
 from .draws import mean_and_error
 from .over_time import Both, both_ways, grid
+from .refusals import some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "ASPECTS", "Dynamics", "Panel", "compute", "default_setting", "draw"]
@@ -168,8 +168,7 @@ def compute(
     >>> sorted(set(data.table()["source"]))
     ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
     """
-    if setting.kappa == 0:
-        raise SettingError("sigma", setting.sigma, "> 0, with d > 0", "κ is what the panels share.")
+    some_memory(setting)
     times = grid(_FIRST, latest, _A_DECADE)
     few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
     found = both_ways(

@@ -27,10 +27,10 @@ from ..theory import (
     GroupAccuracy,
     NotSeparableError,
     Setting,
-    SettingError,
     proportional,
 )
 from .draws import Band
+from .refusals import some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Interpretable", "compute", "default_setting", "draw"]
@@ -197,10 +197,8 @@ def compute(
     np.float64(1.0)
     """
     check_run(seed, replicates, workers, least=1)
-    if setting.kappa == 0:
-        raise SettingError(
-            "sigma", setting.sigma, "> 0, with d > 0", "The first column is the one without memory."
-        )
+    # The first column is the one without memory.
+    some_memory(setting)
     points = 1 + _A_DECADE * int(np.ceil(np.log10(latest) + 2))
     times = np.logspace(-2, np.log10(latest), points)
 

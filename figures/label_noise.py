@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
-from ..theory import Objective, Setting, SettingError, Trajectory, orthogonal, proportional
+from ..theory import Objective, Setting, Trajectory, orthogonal, proportional
 from .draws import draw_mean, limits_of_draws, mean_and_error
 from .over_time import Both, both_ways, grid
+from .refusals import no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "NOISES", "Noise", "NoiseFigure", "compute", "default_setting", "draw"]
@@ -153,7 +154,7 @@ def _simulated(
 def compute(
     setting: Setting,
     seed: int = 0,
-    latest: float = 1e8,
+    latest: float = 1e12,
     *,
     replicates: int = 12,
     sites: int = 1024,
@@ -198,10 +199,8 @@ def compute(
     >>> len(draw(data).axes)
     3
     """
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0", "The figure varies it.")
-    if setting.kappa == 0:
-        raise SettingError("sigma", setting.sigma, "above 0, and d > 0: noise is memorised there")
+    no_label_noise(setting, "The figure varies it.")
+    some_memory(setting)
     times = grid(_FIRST, latest, _A_DECADE)
     few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
     settings = [replace(setting, label_noise=noise) for noise in NOISES]

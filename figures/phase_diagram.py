@@ -16,8 +16,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, check_run, silent
-from ..theory import Setting, SettingError, orthogonal, proportional
+from ..theory import Setting, orthogonal, proportional
 from .draws import limits_of_draws
+from .refusals import no_label_noise, some_features
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "Panel", "PhaseDiagram", "compute", "default_setting", "draw"]
@@ -162,10 +163,8 @@ def compute(
     >>> len(draw(data).axes)
     3
     """
-    if setting.d == 0:
-        raise SettingError("d", setting.d, "above 0")
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0", "See the figure label-noise.")
+    some_features(setting)
+    no_label_noise(setting, "See the figure label-noise.")
     check_run(seed, replicates, workers, least=1)
     grid, few = np.array(kappas, dtype=float), np.array(drawn_kappas, dtype=float)
     total = sum(len(values) for values in _RANGES.values()) + len(_DRAWN)

@@ -19,6 +19,7 @@ from ..sims import Sample, influence, memorization_aware
 from ..sims import draw as draw_sample
 from ..studies.train import three_methods
 from ..theory import MAJORITY, MINORITY, Objective, Setting, SettingError, orthogonal
+from .refusals import no_feature_noise, no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "METHODS", "SelfInfluence", "compute", "default_setting", "draw", "trained"]
@@ -107,12 +108,9 @@ def trained(setting: Setting, seed: int) -> tuple[Sample, list[Objective]]:
     >>> [method.name for method in methods]
     ['ERM', 'reweighting', 'MAT']
     """
-    if setting.has_feature_noise:
-        raise SettingError("core_noise", setting.core_noise, "0, as spurious_noise")
-    if setting.label_noise > 0:
-        raise SettingError("label_noise", setting.label_noise, "0")
-    if setting.kappa == 0:
-        raise SettingError("sigma", setting.sigma, "above 0, and d > 0")
+    no_feature_noise(setting)
+    no_label_noise(setting)
+    some_memory(setting)
     erm, reweighting, _ = three_methods(setting)
     sample = draw_sample(setting, seed)
     return sample, [erm, reweighting, memorization_aware(sample, seed)]

@@ -50,7 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     add_setting(figure, defaults=False)
     figure.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
     figure.add_argument(
-        "--time", type=real, default=1e12, metavar="T", help="last time (default 1e12)"
+        "--latest",
+        "--time",
+        type=real,
+        default=1e12,
+        metavar="T",
+        help="last time shown (default 1e12); not of accuracy-vs-aspect, decoding, phase-diagram",
     )
     figure.add_argument(
         "--replicates",
@@ -61,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     figure.set_defaults(run=_figure)
 
-    add_sweep(commands, count)
+    add_sweep(commands)
 
     bench = commands.add_parser(
         "bench",
@@ -90,25 +95,30 @@ def _parser() -> argparse.ArgumentParser:
 def _figure(options: argparse.Namespace) -> int:
     from . import figures
     from .show import progress
-    from .theory import SettingError
+    from .theory import PitfallsError, SettingError
 
-    if not 1e-2 < options.time <= 1e16:
-        raise SettingError("--time", options.time, "a number in (0.01, 1e16]")
+    if not 1e-2 < options.latest <= 1e16:
+        raise SettingError("--latest", options.latest, "a number in (0.01, 1e16]")
     check_writable_folder(options.out)
     every = options.name == "all"
     for name in figures.NAMES if every else (options.name,):
-        with progress() as update:
-            paths = figures.make(
-                name,
-                options.out,
-                given(options),
-                seed=options.seed,
-                latest=options.time,
-                replicates=None
-                if every and name not in figures.OF_MANY_DRAWS
-                else options.replicates,
-                progress=update,
-            )
+        try:
+            with progress() as update:
+                paths = figures.make(
+                    name,
+                    options.out,
+                    given(options),
+                    seed=options.seed,
+                    latest=options.latest,
+                    replicates=None
+                    if every and name not in figures.OF_MANY_DRAWS
+                    else options.replicates,
+                    progress=update,
+                )
+        except PitfallsError as error:
+            if every:
+                raise PitfallsError(f"{name}: {error}") from error
+            raise
         for path in paths:
             print(path)
     return DONE

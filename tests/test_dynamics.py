@@ -244,7 +244,8 @@ def test_panels_without_a_limit_have_none(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("field", "changes"), [("sigma", {"sigma": 0.0}), ("replicates", {"replicates": 0})]
+    ("field", "changes"),
+    [("sigma", {"sigma": 0.0}), ("d", {"d": 0}), ("replicates", {"replicates": 0})],
 )
 def test_what_cannot_be_drawn_is_refused(field, changes, tmp_path):
     options = {"replicates": changes.pop("replicates", 2)}

@@ -116,7 +116,9 @@ def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_p
         ("label-noise", "latest", {}),
         ("decoding", "label_noise", {"label_noise": 0.1}),
         ("decoding", "gamma", {"gamma": 1.0}),
-        ("decoding", "gamma", {"d": 0}),
+        ("decoding", "d", {"d": 0}),
+        ("decoding", "sigma", {"sigma": 0.0}),
+        ("label-noise", "d", {"d": 0}),
     ],
 )
 def test_what_cannot_be_shown_is_refused(figure, field, changes, tmp_path):
