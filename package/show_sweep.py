@@ -78,18 +78,18 @@ def _grid(document: sweeps.Sweep) -> str:
     return " × ".join(axes) or "one cell"
 
 
-def show_estimate(document: sweeps.Sweep, found: sweeps.Estimate, workers: int | None) -> None:
+def show_estimate(
+    document: sweeps.Sweep, found: sweeps.Estimate, workers: int, backend: str
+) -> None:
     """What a dry run found."""
-    from .sims.threads import cores
-
-    used = workers or cores()
+    where = "" if backend == "cpu" else " (estimated on the CPU)"
     _facts(
         [
             ("cells", f"{found.cells:,}: {_grid(document)}"),
             ("replicates", f"{found.replicates:,}" + (" at most" if document.precision else "")),
             ("objectives", ", ".join(document.objectives)),
             ("numbers a replicate", str(len(document.columns))),
-            ("time", f"about {_duration(found.seconds / used)} on {used} workers"),
+            ("time", f"about {_duration(found.seconds / workers)} on {workers} workers{where}"),
             ("memory", f"about {_size(found.worker_bytes)} a worker"),
             ("store", f"about {_size(found.store_bytes)}"),
         ],

@@ -7,13 +7,15 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from .exit_status import DONE, FAILED, INTERRUPTED, TERMINATED
+from .flags import count
+from .writing import check_writable
 
 __all__ = ["SUBCOMMANDS", "add_sweep"]
 
@@ -25,8 +27,8 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM, which stops a sweep as cleanly as Ctrl-C does."""
 
 
-def add_sweep(commands: Any, count: Callable[[str], int]) -> None:
-    """Add the parsers; ``count`` reads an integer."""
+def add_sweep(commands: Any) -> None:
+    """Add the parsers."""
     sweep = commands.add_parser(
         "sweep",
         help="Monte Carlo over a grid of settings, into a store that survives interruptions",
@@ -129,11 +131,15 @@ def _terminable() -> Iterator[None]:
 
 def _sweep(options: argparse.Namespace) -> int:
     from .show_sweep import show_estimate, show_outcome, sweep_progress
+    from .sims.threads import cores
     from .studies import sweeps
+    from .studies.arguments import check_workers
 
     document = sweeps.read(options.file)
     if options.dry_run:
-        show_estimate(document, sweeps.estimate(document), options.workers)
+        workers = cores() if options.workers is None else options.workers
+        check_workers(workers)
+        show_estimate(document, sweeps.estimate(document), workers, options.backend)
         return DONE
     if options.store is None:
         raise sweeps.SweepError("--store is missing: give an SQLite file.")
@@ -183,6 +189,8 @@ def _export(options: argparse.Namespace) -> int:
     targets = {name: getattr(options, name) for name in ("csv", "parquet", "netcdf")}
     if not any(targets.values()):
         raise sweeps.SweepError("give --csv, --parquet or --netcdf with a file name.")
+    for path in targets.values():
+        check_writable(path)
     cells = sweeps.export(options.store, **targets, raw=options.raw)
     found = sweeps.status(options.store)
     for path in filter(None, targets.values()):

@@ -79,6 +79,9 @@ def test_a_dry_run_writes_nothing(file, capsys):
     out = capsys.readouterr().out
     for words in ("6: gamma (2) × core_noise (3)", "36", "on 2 workers", "MiB a worker", "KiB"):
         assert words in out
+    assert "estimated" not in out
+    assert main(["sweep", str(file), "--dry-run", "--workers", "2", "--backend", "auto"]) == 0
+    assert "on 2 workers (estimated on the CPU)" in capsys.readouterr().out
     assert sorted(file.parent.iterdir()) == before
 
 
@@ -116,6 +119,10 @@ def test_a_failed_cell_is_named_and_the_status_says_so(file, capsys):
         (["no.toml", "--store", "a.db"], "there is no such file"),
         (["FILE", "--store", "no/a.db"], "Make it first"),
         (["FILE", "--store", "STORE", "--workers", "0"], "workers = 0: must be an integer ≥ 1"),
+        (["FILE", "--dry-run", "--workers", "-1"], "workers = -1: must be an integer ≥ 1"),
+        (["FILE", "--dry-run", "--workers", "0"], "workers = 0: must be an integer ≥ 1"),
+        (["export", "no.db", "--csv", "/dev/null"], "is no regular file"),
+        (["export", "no.db", "--csv", "no/a.csv"], "the folder no does not exist"),
         (["status", "no.db"], "no.db: there is no such store"),
         (["status", "FILE"], "file is not a database"),
         (["export", "STORE"], "give --csv, --parquet or --netcdf"),

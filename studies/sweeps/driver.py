@@ -93,7 +93,7 @@ def sweep(
     backend : {"cpu", "gpu", "auto"} or Device
         On a GPU many replicates are computed side by side in this process; their draws are others
         than the CPU's, equal in law, so that a store is of one backend. "auto" is the store's own,
-        and for a new store the GPU where there is one.
+        and for a new store the GPU where there is one; with ``dask``, the CPU.
     progress : callable
         Called with a `Progress` after each batch of results.
 
@@ -106,7 +106,7 @@ def sweep(
     SweepError
         The file is wrong, or Dask is not there.
     SettingError
-        ``workers`` is not a positive integer, or ``backend`` is none.
+        ``workers`` is not a positive integer, or ``backend`` is not one of these.
     ResourceError
         There is no GPU, and ``backend`` asks for one.
     StoreError
@@ -133,6 +133,8 @@ def sweep(
     workers = cores() if workers is None else workers
     check_workers(workers)
     document = source if isinstance(source, Sweep) else read(source)
+    if dask is not None and backend == "auto":
+        backend = "cpu"
     with Store.write(Path(store), document) as kept:
         device = _device(backend, kept)
         if device is not None and dask is not None:
