@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .threads import alone, cores, one_blas_thread
+from .threads import alone, checked_threads, one_blas_thread
 
 __all__ = ["replicate", "stream"]
 
@@ -54,14 +54,27 @@ def replicate(
     Result
         As soon as it and all before it are done. Closing the iterator stops what has not begun.
 
+    Raises
+    ------
+    SettingError
+        An illegal number of workers.
+
     Examples
     --------
     >>> streams = [stream(0, 0, i) for i in range(3)]
     >>> list(replicate(lambda s: s.spawn_key[1], streams, workers=2))
     [0, 1, 2]
     """
+    return _results(function, streams, checked_threads(workers, "workers"))
+
+
+def _results(
+    function: Callable[[np.random.SeedSequence], Result],
+    streams: Sequence[np.random.SeedSequence],
+    workers: int,
+) -> Iterator[Result]:
     with one_blas_thread():
-        pool = ThreadPoolExecutor(workers or cores(), initializer=alone)
+        pool = ThreadPoolExecutor(workers, initializer=alone)
         futures: list[Future[Result]] = [pool.submit(function, each) for each in streams]
         try:
             for future in futures:

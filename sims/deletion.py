@@ -34,7 +34,7 @@ from .gram import DenseGram, Gram
 from .max_margin import CERTIFIED, max_margin
 from .sample import Sample
 from .stepping import integrate
-from .threads import alone, cores, modest_blas, one_blas_thread
+from .threads import alone, modest_blas, one_blas_thread
 
 __all__ = ["Deletions", "descents_without", "flows_without", "margins_without"]
 
@@ -227,14 +227,14 @@ def flows_without(
     sources: Index,
     times: ArrayLike,
     tolerance: float,
-    threads: int | None,
+    threads: int,
 ) -> tuple[Trajectory, Array, Array]:
     """The flow, what its margins have beyond those without each (T, k, n), and the held-out ones.
 
     Examples
     --------
     >>> sample = Sample.from_arrays([[1.0, 0.0], [0.0, 1.0]], [1, 1])
-    >>> _, added, held_out = flows_without(sample, Objective.erm(), np.array([0]), 9.0, 1e-8, None)
+    >>> _, added, held_out = flows_without(sample, Objective.erm(), np.array([0]), 9.0, 1e-8, 1)
     >>> added.round(3), held_out
     (array([[[1.409, 0.   ]]]), array([[0.]]))
     """
@@ -290,7 +290,7 @@ def descents_without(
     sources: Index,
     learning_rate: float,
     record: Index,
-    threads: int | None,
+    threads: int,
 ) -> tuple[Trajectory, Array, Array]:
     """Gradient descent, the same three.
 
@@ -298,7 +298,7 @@ def descents_without(
     --------
     >>> sample = Sample.from_arrays([[1.0, 0.0], [0.0, 1.0]], [1, 1])
     >>> one = np.array([1])
-    >>> descents_without(sample, Objective.erm(), one - 1, 0.5, one, None)[1:]
+    >>> descents_without(sample, Objective.erm(), one - 1, 0.5, one, 1)[1:]
     (array([[[0.125, 0.   ]]]), array([[0.]]))
     """
     _plan(sample, len(sources), len(record), threads)
@@ -317,10 +317,10 @@ def descents_without(
     return whole, *_train(sample, objective, sources, len(record), train, threads)
 
 
-def _plan(sample: Sample, k: int, count: int, threads: int | None) -> None:
+def _plan(sample: Sample, k: int, count: int, threads: int) -> None:
     """Refuse what does not fit: the result, the Gram matrix, and what each thread holds."""
     widest = 1 + max(len(each) for each in _blocks(np.arange(k), sample.n))
-    held = (threads or cores()) * widest * (_HELD + 2 * count) + sample.n + count * (k + 2)
+    held = threads * widest * (_HELD + 2 * count) + sample.n + count * (k + 2)
     require(
         8.0 * sample.n * held,
         f"the influence of {k} examples on {sample.n} at {count} times",
@@ -349,7 +349,7 @@ def _train(
     sources: Index,
     count: int,
     train: Train,
-    threads: int | None,
+    threads: int,
 ) -> tuple[Array, Array]:
     """What margins have beyond those without each source, and held-out ones: blocks over the cores.
 
@@ -386,7 +386,7 @@ def _train(
 
     added, held_out, done = np.empty((count, len(sources), n)), np.empty((count, len(sources))), 0
     with one_blas_thread():
-        pool = ThreadPoolExecutor(threads or cores(), initializer=alone)
+        pool = ThreadPoolExecutor(threads, initializer=alone)
         try:
             for beyond, without in pool.map(work, _blocks(sources, n)):
                 rows = slice(done, done := done + len(without[0]))

@@ -18,6 +18,7 @@ from .gram import DenseGram, DiagonalPlusPlane, Gram
 from .half import Half, Problem, state_of
 from .record import as_list, measured, observed_groups
 from .sample import Sample
+from .threads import checked_threads
 
 __all__ = ["gradient_descent"]
 
@@ -121,7 +122,7 @@ def gradient_descent(
     """
     objectives = as_list(objective)
     rate = checked_rate(learning_rate)
-    recorded = checked_record(steps, record)
+    recorded, threads = checked_record(steps, record), checked_threads(threads)
     resolved = [each.resolve(sample.groups, sample.n) for each in objectives]
     kept = len(recorded) if examples else 0
     require(

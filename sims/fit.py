@@ -154,12 +154,18 @@ def _fit(n: int, share: float, blocks: _Blocks) -> Fit:
     metric = np.array([[groups[0].square, between], [between, groups[1].square]])
     core, spurious = (float(_HALVES[k] @ metric @ _HALVES[k]) for k in (0, 1))
     for name, square in (("core", core), ("spurious", spurious)):
-        if square <= 0 or np.linalg.det(metric) <= 0:
+        if square <= 0:
             raise PitfallsError(
                 f"the groups' means have no {name} direction: its squared length is estimated as "
                 f"{square:.3g}. There is too much noise for so few examples, or no such feature; "
                 "training does not need the estimate."
             )
+    if np.linalg.det(metric) <= 0:
+        raise PitfallsError(
+            "the core and the spurious direction cannot be told apart: the groups' means are "
+            "estimated to lie on one line. There is too much noise for so few examples, or one "
+            "feature is the other; training does not need the estimate."
+        )
     covariance = share * groups[0].covariance + (1 - share) * groups[1].covariance
     on_core, on_spurious = (max(float(half @ covariance @ half), 0.0) for half in _HALVES)
     trace = share * groups[0].trace + (1 - share) * groups[1].trace

@@ -31,7 +31,7 @@ from .max_margin import is_regular, max_margin
 from .record import as_list, trajectory
 from .sample import Sample, Start
 from .stepping import integrate
-from .threads import modest_blas
+from .threads import checked_threads, modest_blas
 
 __all__ = ["gradient_flow"]
 
@@ -130,7 +130,7 @@ def gradient_flow(
     >>> run.loss.round(3).tolist(), run.train.worst.tolist()
     ([0.099, 0.0], [1.0, 1.0])
     """
-    grid = checked_times(times)
+    grid, threads = checked_times(times), checked_threads(threads)
     if not isinstance(tolerance, (int, float)) or not 1e-12 <= tolerance <= 1e-2:
         raise SettingError("tolerance", tolerance, "a number in [1e-12, 1e-2]")
     objectives = as_list(objective)
@@ -212,7 +212,7 @@ def _dual_flow(
     grid: Array,
     start: Start,
     tolerance: float,
-    threads: int | None,
+    threads: int,
     watch: _Watch,
 ) -> list[Trajectory]:
     weight, shift, scale = (np.stack(x) for x in zip(*numbers, strict=True))
@@ -249,7 +249,7 @@ def _dual_flow(
 
 @contextmanager
 def _speeds(
-    sample: Sample, start: Start, methods: tuple[Array, Array, Array], threads: int | None
+    sample: Sample, start: Start, methods: tuple[Array, Array, Array], threads: int
 ) -> Iterator[Callable[[float, Array], Array]]:
     """A function of a factor and dual weights (k, n): factor·rate·sigmoid(−Δm − s)."""
     gram, plane = sample.gram, sample.plane

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..theory import SettingError
 from ..theory.memory import require
 from . import kernels
-from .threads import cores
+from .threads import checked_threads
 
 __all__ = ["Half", "Problem", "state_of"]
 
@@ -123,10 +122,7 @@ class Half:
         single: bool = False,
         threads: int | None = None,
     ) -> None:
-        if threads is not None and (
-            isinstance(threads, bool) or not isinstance(threads, int) or threads < 1
-        ):
-            raise SettingError("threads", threads, "an integer ≥ 1, or None for all cores")
+        threads = checked_threads(threads)
         n = len(matrix)
         where, bounds = kernels.layout(n)
         parts = len(bounds) - 1
@@ -144,7 +140,7 @@ class Half:
         partial = np.zeros((parts, columns, padded), dtype=kind)
         state = state_of(problem or Problem.of_zeros(n, columns))
         self.job = (sync, n, blocks, where, bounds, x, partial, state)
-        self.threads = max(1, min(parts, cores() if threads is None else threads))
+        self.threads = max(1, min(parts, threads))
         self._helpers = [
             threading.Thread(
                 target=kernels.serve, args=(self.job, thread, self.threads), daemon=True
@@ -154,7 +150,11 @@ class Half:
 
     def __enter__(self) -> Self:
         for helper in self._helpers:
-            helper.start()
+            try:
+                helper.start()
+            except RuntimeError:
+                # Fewer will do: nobody is waited for.
+                break
         return self
 
     def __exit__(
@@ -165,7 +165,8 @@ class Half:
     ) -> None:
         self.job[0][0] = -1
         for helper in self._helpers:
-            helper.join()
+            if helper.ident is not None:
+                helper.join()
 
     def __call__(self, rows: Array) -> Array:
         """The matrix times each row (k, n).

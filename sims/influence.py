@@ -12,6 +12,7 @@ from ..theory import MAJORITY, MINORITY, Objective, SettingError
 from .deletion import descents_without, flows_without, margins_without
 from .record import observed_groups
 from .sample import Sample
+from .threads import checked_threads
 
 __all__ = ["Influence", "influence"]
 
@@ -232,7 +233,7 @@ def influence(
     if not isinstance(objective, Objective):
         raise SettingError("objective", objective, "one Objective", "Call it for each of several.")
     sources = _checked_examples(examples, sample.n)
-    _checked_threads(threads)
+    threads = checked_threads(threads)
     groups = observed_groups(sample)
     if (steps is None) != (learning_rate is None) or (times is not None and steps is not None):
         raise SettingError(
@@ -286,13 +287,6 @@ def _checked_examples(examples: ArrayLike | None, n: int) -> Index:
     if not legal or array.min() < 0 or array.max() >= n:
         raise SettingError("examples", examples, f"integers of shape (k,) in 0 … {n - 1}")
     return array.astype(np.int64)
-
-
-def _checked_threads(threads: int | None) -> None:
-    if threads is not None and (
-        isinstance(threads, bool) or not isinstance(threads, int) or threads < 1
-    ):
-        raise SettingError("threads", threads, "an integer ≥ 1, or None for all cores")
 
 
 def _checked_steps(steps: ArrayLike) -> Index:

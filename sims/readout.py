@@ -106,7 +106,7 @@ def class_subspaces(sample: Sample, dimension: int = 2, offset: float = 1.0) -> 
             "dimension", dimension, f"an integer in 1 … {fewest}, the examples of the smaller class"
         )
     extended = np.column_stack((np.full(sample.n, offset), features))
-    with modest_blas(float(extended.size)):
+    with modest_blas(float(extended.size) * min(extended.shape)):
         bases = [_leading(extended[chosen], dimension) for chosen in (positive, ~positive)]
     return ClassSubspaces(bases[0], bases[1], offset)
 

@@ -17,7 +17,18 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["SOUND", "alone", "cores", "modest_blas", "on_one_core", "one_blas_thread", "sound_blas"]
+from ..theory.arguments import checked_count
+
+__all__ = [
+    "SOUND",
+    "alone",
+    "checked_threads",
+    "cores",
+    "modest_blas",
+    "on_one_core",
+    "one_blas_thread",
+    "sound_blas",
+]
 
 _MANY = 4e9
 SOUND = 16_384
@@ -40,6 +51,17 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
+
+
+def checked_threads(threads: int | None, field: str = "threads") -> int:
+    """How many threads are meant: all `cores` by default; SettingError if not an integer ≥ 1.
+
+    Examples
+    --------
+    >>> checked_threads(3), checked_threads(None) == cores()
+    (3, True)
+    """
+    return cores() if threads is None else checked_count(field, threads, least=1)
 
 
 def alone() -> None:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from pitfalls.sims import draw, max_margin, replicate, stream
-from pitfalls.theory import Setting
+from pitfalls.theory import Setting, SettingError
 from threadpoolctl import threadpool_info
 
 SETTING = Setting(60, 200, 0.8, 2.0, 0.3, core_noise=0.2)
@@ -86,3 +86,9 @@ def test_streams_differ_in_every_part_of_their_name():
     states = {stream(*name).generate_state(4).tobytes() for name in names}
     assert len(states) == 4
     assert stream(5, 2, 3).generate_state(4).tolist() == stream(5, 2, 3).generate_state(4).tolist()
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_an_illegal_number_of_workers_is_refused_at_once(workers):
+    with pytest.raises(SettingError, match="workers"):
+        replicate(np.sum, [stream(0, 0, 0)], workers=workers)

@@ -146,3 +146,20 @@ def test_means_that_are_noise_are_refused():
     sample = Sample.from_arrays(rng.normal(size=(40, 30)), [1, -1] * 20, [1] * 20 + [0] * 20)
     with pytest.raises(PitfallsError, match="direction"):
         fit_setting(sample)
+
+
+@pytest.mark.parametrize(
+    ("maj", "mi", "words"),
+    [
+        ((1.0, 0.0), (1.0, 0.0), "no spurious direction"),
+        ((0.0, 1.0), (0.0, -1.0), "no core direction"),
+        ((1.0, 1.0), (2.0, 2.0), "cannot be told apart"),
+    ],
+)
+def test_which_direction_is_missing_is_said(maj, mi, words):
+    groups = np.repeat([1, 0], 6)
+    # Noise that cancels in each group's mean, and leaves estimates of zero below it.
+    noise = 0.1 * np.tile([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], (3, 1))
+    x = np.where(groups[:, None] == 1, maj, mi) + noise
+    with pytest.raises(PitfallsError, match=words):
+        fit_setting(Sample.from_arrays(x, np.ones(12), groups))

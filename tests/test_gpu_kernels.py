@@ -351,6 +351,15 @@ def test_a_flow_is_the_cpus(device, setting):
         assert difference(run.margins, twin.margins) < 1e-7
 
 
+def test_times_of_a_flow_may_repeat(device):
+    sample = draw(SETTING, 4)
+    run = gradient_flow(sample, Objective.erm(), [0.0, 2.0, 2.0, 5.0], backend=device)
+    once = gradient_flow(sample, Objective.erm(), [0.0, 2.0, 5.0], backend=device)
+    assert run.times.tolist() == [0.0, 2.0, 2.0, 5.0]
+    assert (run.coordinates == once.coordinates[[0, 1, 1, 2]]).all()
+    assert (run.dual == once.dual[[0, 1, 1, 2]]).all()
+
+
 def test_the_flows_error_falls_with_its_tolerance(device):
     sample = draw(SETTING, 2)
     numbers = numbers_of(resolved(sample, [Objective.erm()]), 1.0)[None]

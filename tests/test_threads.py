@@ -1,12 +1,22 @@
 """Threads of BLAS and ours: held back while asked for, given back, and never in the bytes."""
 
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from pitfalls.sims import draw, replicate, stream
+from pitfalls.sims import (
+    class_subspaces,
+    draw,
+    gradient_descent,
+    gradient_flow,
+    influence,
+    replicate,
+    stream,
+)
+from pitfalls.sims.half import Half
 from pitfalls.sims.threads import _controller, alone, cores, modest_blas, one_blas_thread
-from pitfalls.theory import Setting
+from pitfalls.theory import Objective, Setting, SettingError
 
 
 def blas_threads():
@@ -68,3 +78,53 @@ def test_a_draw_has_the_same_bytes_on_one_core_and_on_all(kind, d):
     with one_blas_thread():
         here = content(child)
     assert list(replicate(content, [child], workers=1)) == [here]
+
+
+ERM, SMALL = Objective.erm(), draw(Setting(12, 3, 0.5, 2.0, 1.0), 0, "explicit")
+TAKE_THREADS = {
+    "descent": lambda n: gradient_descent(SMALL, ERM, 0.1, 2, threads=n).coordinates,
+    "flow": lambda n: gradient_flow(SMALL, ERM, [1.0], threads=n).coordinates,
+    "influence": lambda n: influence(SMALL, times=1.0, threads=n).matrix,
+}
+
+
+@pytest.mark.parametrize("solver", TAKE_THREADS)
+def test_a_number_of_threads_is_checked_whatever_the_sample_is(solver):
+    assert (TAKE_THREADS[solver](np.int64(1)) == TAKE_THREADS[solver](None)).all()
+    for illegal in (0, -1, 1.5, True):
+        with pytest.raises(SettingError, match="threads"):
+            TAKE_THREADS[solver](illegal)
+
+
+def test_numpys_integers_are_numbers_of_threads():
+    with Half(np.eye(3), 1, threads=np.int64(2)) as half:
+        assert half(np.ones((1, 3))).tolist() == [[1.0, 1.0, 1.0]]
+
+
+def test_helpers_end_where_a_later_one_cannot_start(monkeypatch):
+    begun, start = [], threading.Thread.start
+
+    def only_one(thread):
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    matrix = np.eye(3000)
+    monkeypatch.setattr(threading.Thread, "start", only_one)
+    with Half(matrix, 1, threads=4) as half:
+        assert (half(np.ones((1, 3000))) == 1).all()
+    assert len(begun) == 1
+    assert not begun[0].is_alive()
+
+
+def test_subspaces_of_many_features_may_have_all_cores(monkeypatch):
+    asked = []
+
+    def note(operations):
+        asked.append(operations)
+        return nullcontext()
+
+    monkeypatch.setattr("pitfalls.sims.readout.modest_blas", note)
+    class_subspaces(SMALL, dimension=1)
+    assert asked == [12 * 6 * 6]

@@ -94,22 +94,24 @@ def flow_alone(
     tolerance: float,
 ) -> list[Trajectory] | None:
     """What `pitfalls.sims.gradient_flow` gives, from a device; None where it is too stiff there."""
+    # Times may repeat, which the kernels do not take.
+    times, rows = np.unique(grid, return_inverse=True)
 
     def run(batch: Batch, methods: Array) -> Recorded:
         return flow(
             batch,
             methods,
-            grid,
+            times,
             tolerance=tolerance,
             data=batch.data([start]),
             squares=np.array([start.square]),
             examples=True,
         )
 
-    found = _in_parts(device, sample, numbers, 1.0, len(grid), True, run)
+    found = _in_parts(device, sample, numbers, 1.0, len(times), True, run)
     if not all(each.done[0] for each in found):
         return None
-    return _trajectories(sample, objectives, grid, start, found)
+    return _trajectories(sample, objectives, grid, start, found, rows)
 
 
 def limit_alone(device: Device, sample: Sample, weight: Array, scale: Array) -> Solution:
@@ -171,12 +173,13 @@ def _trajectories(
     times: Array,
     start: Start,
     found: Sequence[Recorded],
+    rows: NDArray[np.int64] | slice = slice(None),
 ) -> list[Trajectory]:
     def kept(array: Array | None, k: int) -> Array | None:
-        return None if array is None else np.ascontiguousarray(array[0, :, k])
+        return None if array is None else np.ascontiguousarray(array[0, :, k][rows])
 
     runs = [
-        (part.values[0, :, k], kept(part.dual, k), kept(part.margins, k))
+        (part.values[0, :, k][rows], kept(part.dual, k), kept(part.margins, k))
         for part in found
         for k in range(part.values.shape[2])
     ]
