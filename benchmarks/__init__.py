@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 
+from ..sims.gpu import open_device
+from ..studies.arguments import Progress, silent
 from ..theory import SettingError
-from .harness import Report, Row, Update, machine
+from .harness import Report, Row, machine
 
 __all__ = ["NAMES", "ON_A_DEVICE", "Report", "Row", "machine", "run"]
 
@@ -30,7 +32,8 @@ ON_A_DEVICE = ("gpu",)
 def run(
     names: Sequence[str] = NAMES,
     rounds: int = 5,
-    progress: Update = lambda done, total, label: None,
+    progress: Progress = silent,
+    keep: Callable[[list[Report]], None] | None = None,
 ) -> list[Report]:
     """Run benchmarks by name.
 
@@ -42,6 +45,8 @@ def run(
         How often each program is timed, in turn with the others; ≥ 1.
     progress : callable
         Called with (done, total, label).
+    keep : callable, optional
+        Called after each benchmark with the reports so far.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def run(
     SettingError
         An unknown name, or no rounds.
     ResourceError
-        There is no GPU for one that needs it.
+        There is no GPU for one that needs it; said before any is run.
 
     Examples
     --------
@@ -65,10 +70,14 @@ def run(
             raise SettingError("name", name, f"one of {', '.join((*NAMES, *ON_A_DEVICE))}")
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise SettingError("rounds", rounds, "an integer ≥ 1")
-    reports = []
+    if set(names) & set(ON_A_DEVICE):
+        open_device()
+    reports: list[Report] = []
     for name in names:
-        measure: Callable[[int, Update], Report] = importlib.import_module(
+        measure: Callable[[int, Progress], Report] = importlib.import_module(
             f".{name}", __name__
         ).measure
         reports.append(measure(rounds, progress))
+        if keep is not None:
+            keep(reports)
     return reports

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..sims import Sample, draw, gradient_descent
 from ..sims.half import Half
+from ..studies.arguments import Progress
 from ..studies.train import three_methods
 from ..theory import Objective, Setting
 from . import peers
-from .harness import Program, Report, Update, alternate
+from .harness import Program, Report, alternate
 
 __all__ = ["measure"]
 
@@ -32,16 +33,12 @@ def _ours(count: int, single: bool) -> Callable[[], None]:
 
     def run() -> None:
         sample = draw(FIGURE_1, seed=1)
-        objectives = _objectives()[:count]
+        objectives = three_methods(FIGURE_1)[:count]
         runs = gradient_descent(sample, objectives, RATE, STEPS, examples=False, single=single)
         for each in runs:
             each.accuracy(FIGURE_1)
 
     return run
-
-
-def _objectives() -> list[Objective]:
-    return three_methods(FIGURE_1)
 
 
 def _differences(programs: dict[str, Callable[[peers.Data], Array]]) -> dict[str, float]:
@@ -65,7 +62,7 @@ def _on(single: bool) -> Callable[[peers.Data], Array]:
     return program
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time the run, data generation included, against NumPy, JAX and PyTorch.
 
     Parameters
@@ -100,7 +97,8 @@ def measure(rounds: int, progress: Update) -> Report:
         answers["JAX, float32"] = weights(peers.jax_descent, lambda data: data.cast(np.float32))
     if peers.available("torch"):
         groups = drawn(np.float32).majority.astype(int)
-        reweighted, shifted = (each.resolve(groups, FIGURE_1.n) for each in _objectives()[1:])
+        others = three_methods(FIGURE_1)[1:]
+        reweighted, shifted = (each.resolve(groups, FIGURE_1.n) for each in others)
         methods: tuple[dict[str, Array], ...] = (
             {},
             {"weight": reweighted[0]},
@@ -144,7 +142,7 @@ def measure(rounds: int, progress: Update) -> Report:
     return report
 
 
-def _add_profile(report: Report, rounds: int, progress: Update) -> None:
+def _add_profile(report: Report, rounds: int, progress: Progress) -> None:
     """Where our time goes: the draw, packing half of the Gram matrix, the steps, recording them."""
     sample = draw(FIGURE_1, seed=1)
     matrix = sample.gram.memory_matrix()

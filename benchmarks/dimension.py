@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 
 from ..sims import draw, gradient_descent, max_margin
+from ..studies.arguments import Progress
 from ..theory import Objective, Setting
 from . import peers
-from .harness import Program, Report, Update, alternate, peak
+from .harness import Program, Report, alternate, peak
 
 __all__ = ["measure"]
 
@@ -48,7 +49,7 @@ def _explicit(d: int) -> Callable[[], None]:
     return run
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time a replicate at each d, with the most memory it holds.
 
     Parameters

@@ -11,9 +11,11 @@ from scipy.integrate import solve_ivp
 from scipy.special import expit
 
 from ..sims import Sample, draw, gradient_descent, gradient_flow
+from ..studies.arguments import Progress
+from ..studies.train import three_methods
 from ..theory import Trajectory
-from .descent import FIGURE_1, RATE, _objectives
-from .harness import Program, Report, Update, alternate
+from .descent import FIGURE_1, RATE
+from .harness import Program, Report, alternate
 
 __all__ = ["measure"]
 
@@ -54,7 +56,7 @@ def _distance(runs: list[Trajectory], others: list[Trajectory]) -> float:
     )
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time the flow against SciPy on the weights, and extrapolate descent.
 
     Parameters
@@ -69,7 +71,7 @@ def measure(rounds: int, progress: Update) -> Report:
     """
     sample = draw(FIGURE_1, seed=1, kind="explicit")
     matrix = Sample(sample.plane, sample.labels, sample.groups, sample.source)
-    objectives = _objectives()
+    objectives = three_methods(FIGURE_1)
     three, one = "pitfalls, 3 objectives", "pitfalls, ERM"
     peer = "SciPy DOP853 on the weights, ERM"
     steps = 1000

@@ -31,11 +31,13 @@ from ..sims.gpu import (
 from ..sims.gpu.alone import numbers_of
 from ..sims.gpu.shape import shape
 from ..sims.threads import cores
-from ..studies.sweeps import Sweep, parse
+from ..studies.arguments import Progress
+from ..studies.sweeps import Sweep
 from ..studies.sweeps.on_device import attempt_all
 from ..studies.sweeps.pools import open_pool
 from ..theory import Objective, Setting
-from .harness import Program, Report, Update, alternate
+from .harness import Program, Report, alternate
+from .sweep import replicated, whole
 
 __all__ = ["measure"]
 
@@ -65,7 +67,7 @@ class _Ceilings:
     operations: float
 
 
-def measure(rounds: int, progress: Update, device: Device | None = None) -> Report:
+def measure(rounds: int, progress: Progress, device: Device | None = None) -> Report:
     """Time the kernels and sweeps on a device.
 
     Parameters
@@ -91,7 +93,6 @@ def measure(rounds: int, progress: Update, device: Device | None = None) -> Repo
         "gpu",
         f"{device.name}: a replicate at d = {D}, drawn, {STEPS} steps of descent, both accuracies",
         [],
-        difference="accuracies after the same steps on the same features, from ours",
         facts={
             "device": device.name,
             "memory_gb_s": found.memory / 1e9,
@@ -210,40 +211,20 @@ def _drawn(device: Device, setting: Setting, seeds: list[np.random.SeedSequence]
 
 
 def _document(n: int, replicates: int) -> Sweep:
-    return parse(
-        f"""
-        replicates = {replicates}
-        block = {max(1, replicates // 8)}
-        objectives = ["erm"]
-        quantities = ["majority", "minority"]
-        times = [{RATE * STEPS}]
-        learning_rate = {RATE}
-        predictions = []
-        setting = {{ n = {n}, d = {D}, rho = 0.9, gamma = 5, kappa = {KAPPA}, core_noise = 0.12,
-                     spurious_noise = 0.12 }}
-        """.replace("\n                     ", " ")
-    )
+    return replicated(n, D, KAPPA, (RATE, STEPS), replicates, max(1, replicates // 8))
 
 
-def _replicates(device: Device, n: int, rounds: int, progress: Update, report: Report) -> None:
+def _replicates(device: Device, n: int, rounds: int, progress: Progress, report: Report) -> None:
     """Replicates a second of a sweep, here, on the CPU, and with explicit features."""
     many, few = WAVES * device.processors, 2 * cores()
     ours, theirs = _document(n, many), _document(n, few)
     jobs = [(0, block) for block in range(ours.blocks)]
     names = [f"n = {n}: {device.name}", f"n = {n}: CPU backend, {cores()} workers"]
     with open_pool(theirs, cores(), None) as pool:
-
-        def everywhere() -> None:
-            left = list(range(theirs.blocks))
-            while left or pool.busy():
-                while left and pool.has_room():
-                    pool.submit((0, left.pop()))
-                pool.results()
-
         rows = alternate(
             [
                 Program(names[0], lambda: attempt_all(ours, device, jobs), work=1 / many),
-                Program(names[1], everywhere, work=1 / few),
+                Program(names[1], partial(whole, pool, theirs), work=1 / few),
                 *_explicit(n),
             ],
             rounds,

@@ -16,19 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims.threads import cores
+from ..studies.arguments import Progress
 from ..studies.info import processor
 
-__all__ = ["Program", "Report", "Row", "Update", "alternate", "exponent", "machine", "peak"]
+__all__ = ["Program", "Report", "Row", "alternate", "exponent", "machine", "peak"]
 
 Array: TypeAlias = NDArray[np.float64]
-Update: TypeAlias = Callable[[int, int, str], None]
 
 # Numbers in each vector whose reading is timed, and rows of the matrices that are multiplied.
 _CEILING = (25_000_000, 2000)
 _PAUSE = 0.2
 # A program that takes less is run once more before it is timed, to be as warm as the long ones.
 _SHORT = 0.5
-_PEERS = ("numpy", "scipy", "numba", "torch", "jax", "scikit-learn", "cvxpy", "osqp", "clarabel")
+_PEERS = (
+    *("numpy", "scipy", "numba", "torch", "jax", "scikit-learn", "cvxpy", "osqp", "clarabel"),
+    *("cupy", "cupy-cuda12x", "cupy-cuda13x"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Row:
     Attributes
     ----------
     ratio : float or None
-        Median over the median of the report's first program.
+        Median over that of the first program timed with it.
     difference : float or None
         Of its answer from the reference; what it measures stands in the report.
     note : str
@@ -137,7 +140,7 @@ class Report:
 def alternate(
     programs: Sequence[Program],
     rounds: int,
-    progress: Update,
+    progress: Progress,
     differences: dict[str, float] | None = None,
     notes: dict[str, str] | None = None,
 ) -> list[Row]:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import draw, gradient_flow, influence, max_margin
+from ..studies.arguments import Progress
 from ..theory import Objective, Setting
 from . import descent
-from .harness import Program, Report, Update, alternate
+from .harness import Program, Report, alternate
 
 __all__ = ["measure"]
 
@@ -23,7 +24,7 @@ WIDE = 100_000
 SAMPLED = 50
 LATEST = 1e6
 # And the flows that do: of ours, which come in blocks, and of the others.
-OURS, FLOWS = 128, 8
+BLOCK, FLOWS = 128, 8
 
 
 def _without(n: int, example: int) -> Objective:
@@ -36,7 +37,7 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
-def _limit(setting: Setting, label: str, rounds: int, progress: Update, report: Report) -> None:
+def _limit(setting: Setting, label: str, rounds: int, progress: Progress, report: Report) -> None:
     sample = draw(setting, seed=1)
     n, some = sample.n, _spread(sample.n, SAMPLED)
 
@@ -70,9 +71,9 @@ def _limit(setting: Setting, label: str, rounds: int, progress: Update, report: 
     )
 
 
-def _flow(setting: Setting, rounds: int, progress: Update, report: Report) -> None:
+def _flow(setting: Setting, rounds: int, progress: Progress, report: Report) -> None:
     sample = draw(setting, seed=1)
-    n, some, many = sample.n, _spread(sample.n, FLOWS), _spread(sample.n, OURS)
+    n, some, many = sample.n, _spread(sample.n, FLOWS), _spread(sample.n, BLOCK)
 
     def one_by_one() -> list[Any]:
         return [gradient_flow(sample, _without(n, int(i)), [LATEST], tolerance=1e-8) for i in some]
@@ -121,7 +122,7 @@ def _flow(setting: Setting, rounds: int, progress: Update, report: Report) -> No
     )
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time the influence of every example, in the limit and along the flow.
 
     Parameters

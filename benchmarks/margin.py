@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import Sample, draw, max_margin
+from ..studies.arguments import Progress
 from ..theory import Setting
 from . import peers
 from .descent import FIGURE_1
-from .harness import Program, Report, Row, Update, alternate
+from .harness import Program, Report, Row, alternate
 
 __all__ = ["measure"]
 
@@ -99,7 +100,7 @@ def _short(z: Array, w: Array, norm: float) -> float:
     return 1 - float((z @ w).min() / np.linalg.norm(w)) * norm
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time max margin from explicit features, Gram matrix included, at three sizes.
 
     Parameters

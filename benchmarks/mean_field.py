@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import draw, gradient_flow, replicate, stream
+from ..studies.arguments import Progress
 from ..studies.train import three_methods
 from ..theory import Setting, Trajectory, proportional
-from .harness import Program, Report, Update, alternate
+from .harness import Program, Report, alternate
 
 __all__ = ["measure"]
 
@@ -70,7 +71,7 @@ def _spread(latest: float) -> float:
     return float(found.std(axis=0, ddof=1).max())
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time P12 and one draw, to two times, and say how many draws are as good.
 
     Examples

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import Sample, cross_risk, draw, gradient_descent, memorization_aware
+from ..studies.arguments import Progress
 from ..studies.figure_1 import RATES, figure_1_setting, pipeline
 from ..theory import Objective
 from . import peers
-from .harness import Program, Report, Update, alternate
+from .harness import Program, Report, alternate
 
 __all__ = ["measure"]
 
@@ -93,7 +94,7 @@ def _difference(dtype: Any) -> float:
     return largest
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time the whole figure, data and accuracies at every step included, against PyTorch.
 
     Examples
@@ -134,7 +135,7 @@ def measure(rounds: int, progress: Update) -> Report:
     return report
 
 
-def _add_profile(report: Report, rounds: int, progress: Update) -> None:
+def _add_profile(report: Report, rounds: int, progress: Progress) -> None:
     """Where our time goes."""
     sample = draw(FIGURE_1, seed=1)
     clean = draw(SETTINGS[0], seed=1, kind="gram")

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import Sample, draw, ridge_path
+from ..studies.arguments import Progress
 from ..theory import Objective, Setting, group_accuracy, proportional
 from . import peers
-from .harness import Program, Report, Row, Update, alternate
+from .harness import Program, Report, Row, alternate
 
 __all__ = ["measure"]
 
@@ -73,7 +74,7 @@ def _cases(features: int) -> list[_Case]:
     ]
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Train by their three methods at λ = 1e-9 from the same explicit features.
 
     Parameters
@@ -98,7 +99,7 @@ def measure(rounds: int, progress: Update) -> Report:
     return report
 
 
-def _compare(report: Report, title: str, case: _Case, rounds: int, progress: Update) -> None:
+def _compare(report: Report, title: str, case: _Case, rounds: int, progress: Progress) -> None:
     error = 1 - float(case.ours().accuracy(case.setting).worst[0])
     programs, off = [Program(f"{title}: pitfalls", case.ours, most=MOST)], {}
     for tolerance in TOLERANCES if peers.available("sklearn") else ():

@@ -7,8 +7,9 @@ from functools import partial
 
 from ..sims import draw, kernels, max_margin
 from ..sims.half import Half
+from ..studies.arguments import Progress
 from ..theory import Setting
-from .harness import Program, Report, Update, alternate, exponent, machine
+from .harness import Program, Report, alternate, exponent, machine
 
 __all__ = ["measure"]
 
@@ -32,7 +33,7 @@ def _products(half: Half, count: int) -> Callable[[], None]:
     return run
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time draw, product and max margin at each n, and fit exponents.
 
     Parameters

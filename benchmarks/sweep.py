@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,13 +12,14 @@ from scipy.special import expit
 
 from ..sims import Sample, gradient_descent, stream
 from ..sims.threads import cores
+from ..studies.arguments import Progress
 from ..studies.sweeps import Sweep, parse
 from ..studies.sweeps.block import compute
-from ..studies.sweeps.pools import open_pool
+from ..studies.sweeps.pools import Pool, open_pool
 from ..theory import Objective, Setting, group_accuracy
-from .harness import Program, Report, Update, alternate
+from .harness import Program, Report, alternate
 
-__all__ = ["measure"]
+__all__ = ["measure", "replicated", "whole"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -26,26 +28,60 @@ RATE, STEPS = 0.02, 1000
 REPLICATES, BLOCKS = 10, 8
 
 
-def _document() -> Sweep:
+def replicated(
+    n: int, d: int, kappa: float, descent: tuple[float, int], replicates: int, block: int
+) -> Sweep:
+    """Both groups' accuracies after descent, in one cell.
+
+    Parameters
+    ----------
+    n, d, kappa
+        Of the setting.
+    descent : (float, int)
+        Learning rate and steps.
+    replicates, block : int
+
+    Examples
+    --------
+    >>> replicated(20, 100, 0.45, (0.02, 50), 6, 2).blocks
+    3
+    """
+    rate, steps = descent
     return parse(
         f"""
-        replicates = {REPLICATES * BLOCKS}
-        block = {REPLICATES}
+        replicates = {replicates}
+        block = {block}
         objectives = ["erm"]
         quantities = ["majority", "minority"]
-        times = [{RATE * STEPS}]
-        learning_rate = {RATE}
+        times = [{rate * steps}]
+        learning_rate = {rate}
         predictions = []
         [setting]
-        n = {N}
-        d = {D}
+        n = {n}
+        d = {d}
         rho = 0.9
         gamma = 5
-        kappa = {KAPPA}
+        kappa = {kappa}
         core_noise = 0.12
         spurious_noise = 0.12
         """
     )
+
+
+def whole(pool: Pool, document: Sweep) -> None:
+    """Compute all blocks of a sweep's first cell.
+
+    Examples
+    --------
+    >>> document = replicated(20, 100, 0.45, (0.02, 50), 6, 2)
+    >>> with open_pool(document, 1, None) as pool:
+    ...     whole(pool, document)
+    """
+    left = list(range(document.blocks))
+    while left or pool.busy():
+        while left and pool.has_room():
+            pool.submit((0, left.pop()))
+        pool.results()
 
 
 def _features(setting: Setting, seed: np.random.SeedSequence, dtype: Any) -> Array:
@@ -73,7 +109,7 @@ def _plain(setting: Setting, dtype: Any) -> Callable[[], Array]:
     return lambda: _descend(setting, _features(setting, stream(0, 0, 0), dtype))
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time replicates of a sweep on one core and on all, and those of a plain loop.
 
     Examples
@@ -81,7 +117,7 @@ def measure(rounds: int, progress: Update) -> Report:
     >>> measure.__name__
     'measure'
     """
-    document = _document()
+    document = replicated(N, D, KAPPA, (RATE, STEPS), REPLICATES * BLOCKS, REPLICATES)
     setting, workers = document.setting(0), cores()
     z = _features(setting, stream(0, 0, 0), np.float64)
     run = gradient_descent(
@@ -91,18 +127,10 @@ def measure(rounds: int, progress: Update) -> Report:
     names = ["a sweep, one core", f"a sweep, {workers} workers"]
     plain = {"NumPy loop, float64": np.float64, "NumPy loop, float32": np.float32}
     with open_pool(document, workers, None) as pool:
-
-        def everywhere() -> None:
-            left = list(range(BLOCKS))
-            while left or pool.busy():
-                while left and pool.has_room():
-                    pool.submit((0, left.pop()))
-                pool.results()
-
         rows = alternate(
             [
                 Program(names[0], lambda: compute(document, 0, 1), work=1 / REPLICATES),
-                Program(names[1], everywhere, work=1 / (REPLICATES * BLOCKS)),
+                Program(names[1], partial(whole, pool, document), work=1 / (REPLICATES * BLOCKS)),
                 *(Program(name, _plain(setting, kind), most=2) for name, kind in plain.items()),
             ],
             rounds,

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ..figures.three_memorizations import LABEL_NOISE, NETWORK_SIGMAS, default_setting
 from ..sims import stream
 from ..sims.network import Network, train_network
+from ..studies.arguments import Progress
 from ..theory.memorization import target
 from . import peers
-from .harness import Program, Report, Row, Update, alternate
+from .harness import Program, Report, Row, alternate
 
 __all__ = ["measure"]
 
@@ -130,7 +131,7 @@ def _peers() -> dict[str, Training]:
     }
 
 
-def measure(rounds: int, progress: Update) -> Report:
+def measure(rounds: int, progress: Progress) -> Report:
     """Time the three trainings one after the other, on one thread, against PyTorch.
 
     Examples

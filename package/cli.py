@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .checks_cli import add_checks
 from .compare_cli import add_compare
@@ -84,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--rounds", type=count, default=5, metavar="N", help="times each is run (default 5)"
     )
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write times and machine as JSON")
+    bench.add_argument(
+        "--json", type=Path, metavar="FILE", help="write times and machine as JSON, after each"
+    )
     bench.set_defaults(run=_bench)
 
     add_report(commands)
@@ -129,12 +132,18 @@ def _bench(options: argparse.Namespace) -> int:
     from .show import progress, show_benchmarks
 
     check_writable(options.json)
+    facts: dict[str, Any] = {}
+
+    def keep(reports: list[benchmarks.Report]) -> None:
+        if not facts:
+            facts.update(benchmarks.machine())
+        rows = [each.as_json() for each in reports]
+        write_json(options.json, {"schema": 1, "machine": facts, "benchmarks": rows})
+
     with progress() as update:
-        reports = benchmarks.run(options.names or benchmarks.NAMES, options.rounds, update)
-        facts = benchmarks.machine()
+        names = options.names or benchmarks.NAMES
+        reports = benchmarks.run(names, options.rounds, update, keep)
     show_benchmarks(reports, facts)
-    content = {"schema": 1, "machine": facts, "benchmarks": [each.as_json() for each in reports]}
-    write_json(options.json, content)
     return DONE
 
 

@@ -266,3 +266,22 @@ def test_the_gpus_benchmark_says_what_it_needs(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None)
     with pytest.raises(ResourceError, match="pip install 'pitfalls"):
         benchmarks.run(["gpu"], 1)
+    # Before others are run, whose results would be lost.
+    monkeypatch.setattr(descent, "measure", pytest.fail)
+    with pytest.raises(ResourceError):
+        benchmarks.run(["descent", "gpu"], 1)
+
+
+def test_what_was_measured_before_a_benchmark_fails_is_kept(monkeypatch, tmp_path):
+    def fail(*_):
+        raise ResourceError("full")
+
+    report = harness.Report("descent", "title", [], lines=["one"])
+    monkeypatch.setattr(descent, "measure", lambda *_: report)
+    monkeypatch.setattr(flow, "measure", fail)
+    monkeypatch.setattr(benchmarks, "machine", lambda: {"cores": 1})
+    target = tmp_path / "bench.json"
+    assert main(["bench", "descent", "flow", "--json", str(target)]) == 2
+    written = json.loads(target.read_text(encoding="utf-8"))
+    assert [each["name"] for each in written["benchmarks"]] == ["descent"]
+    assert written["machine"] == {"cores": 1}
