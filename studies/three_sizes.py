@@ -135,6 +135,8 @@ class ThreeSizes:
     sizes, draws : tuple of int
         Examples, and replicates, at each size.
     points : list of Point
+    left : tuple of str
+        Settings that are not done yet.
 
     Examples
     --------
@@ -146,17 +148,18 @@ class ThreeSizes:
     sizes: tuple[int, ...]
     draws: tuple[int, ...]
     points: list[Point]
+    left: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
-        """Whether every statement holds.
+        """Whether every setting is done, and every statement holds.
 
         Examples
         --------
         >>> ThreeSizes(0, (10, 20, 40), (16, 8, 4), []).holds
         True
         """
-        return not self.failed()
+        return not self.failed() and not self.left
 
     def failed(self) -> list[str]:
         """Names of the statements that do not hold.
@@ -229,6 +232,7 @@ class ThreeSizes:
             "holds": self.holds,
             "sizes": list(self.sizes),
             "draws": list(self.draws),
+            "left": list(self.left),
             "points": rows,
         }
 
@@ -314,12 +318,12 @@ def three_sizes(
     progress, names = progress or silent, [case.name for case in cases]
     for name in settings or ():
         if name not in names:
-            raise SettingError("settings", name, f"one of {', '.join(names)}")
+            raise SettingError("setting", name, f"one of {', '.join(names)}")
     chosen = [k for k, name in enumerate(names) if settings is None or name in settings]
     draws = tuple(part * replicates for part in _SHARE)
     total, done = len(chosen) * (sum(draws) + 1), 0
     table = ThreeSizes(seed, effort.sizes, draws, [])
-    for number in chosen:
+    for position, number in enumerate(chosen):
         case, found = cases[number], []
         for k, n in enumerate(effort.sizes):
             streams = [stream(seed, 3 * number + k, index) for index in range(draws[k])]
@@ -332,7 +336,8 @@ def three_sizes(
         points = [*table.points, *compare(case, found, effort, seed)]
         judged = judge([replace(each.statement, critical=math.nan) for each in points])
         points = [each._replace(statement=row) for each, row in zip(points, judged, strict=True)]
-        table = ThreeSizes(seed, effort.sizes, draws, points)
+        left = tuple(names[k] for k in chosen[position + 1 :])
+        table = ThreeSizes(seed, effort.sizes, draws, points, left)
         done += 1
         progress(done, total, f"{case.name}, predicted")
         if keep is not None:

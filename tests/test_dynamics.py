@@ -14,7 +14,7 @@ from pitfalls.figures import dynamics as figure
 from pitfalls.figures import style
 from pitfalls.sims import draw, gradient_flow, stream
 from pitfalls.studies.dynamics import CASES, QUICK, TIMES, dynamics, quantities
-from pitfalls.studies.three_sizes import Effort
+from pitfalls.studies.three_sizes import Effort, point, three_sizes
 from pitfalls.theory import (
     NotSeparableError,
     Objective,
@@ -28,12 +28,13 @@ from rich.console import Console
 study = importlib.import_module("pitfalls.studies.dynamics")
 
 SMALL = Setting.figure_1(n=60, d=108)
+SMALLER = QUICK._replace(sizes=(100, 200, 400))
 
 
 @pytest.fixture(scope="module")
 def table():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "QUICK", QUICK._replace(sets=8))
+        patch.setattr(study, "QUICK", SMALLER)
         patch.setattr(study, "TIMES", TIMES[:5])
         return study.dynamics(quick=True, settings=["figure-1"], seed=1)
 
@@ -56,7 +57,7 @@ def test_there_are_enough_settings_of_all_kinds():
 
 def test_simulation_tends_to_the_prediction(table):
     assert table.holds
-    assert table.sizes == QUICK.sizes
+    assert table.sizes == SMALLER.sizes
     scores = table.scores()
     assert np.isfinite(scores).all()
     assert len(scores) > 45
@@ -141,11 +142,11 @@ def test_a_point_is_what_it_says(table):
         for p in table.points
         if (p.objective, p.quantity, p.time) == ("logit-shifting", "memory", 20.0)
     )
-    setting = CASES[0].at(QUICK.sizes[-1])
+    setting = CASES[0].at(SMALLER.sizes[-1])
     objective = Objective.logit_shifting(setting)
     predicted = proportional.flow(setting, objective, [20.0], seed=1, sites=256)
     assert point.statement.prediction == pytest.approx(predicted.memory[0], abs=2e-3)
-    small = CASES[0].at(QUICK.sizes[0])
+    small = CASES[0].at(SMALLER.sizes[0])
     runs = [
         gradient_flow(draw(small, stream(1, 0, i)), Objective.logit_shifting(small), [20.0])
         for i in range(table.draws[0])
@@ -167,6 +168,26 @@ def test_the_score_is_the_probit_of_the_accuracy():
     np.testing.assert_array_equal(train, run.train.minority)
 
 
+def test_a_table_that_is_not_done_does_not_hold():
+    kept = []
+
+    def simulate(case, n, seed):
+        return np.random.default_rng(seed).normal(1.0, n**-0.5, 1)
+
+    def compare(case, found, effort, seed):
+        yield point(case, "erm", "one", "1", [x[:, 0] for x in found], effort.sizes, 1.0, 0.0)
+
+    cases = [replace(CASES[0], name=name) for name in ("first", "second", "third")]
+    effort = Effort((10, 20, 40), draws=2, sets=0, sites=0)
+    wanted = ["first", "third"]
+    table = three_sizes(cases, effort, simulate, compare, settings=wanted, keep=kept.append)
+    assert [(each.left, each.holds) for each in kept] == [(("third",), False), ((), True)]
+    assert kept[0].as_json()["left"] == ["third"]
+    assert not kept[0].as_json()["holds"]
+    assert not kept[0].failed()
+    assert table.holds
+
+
 def test_the_table_is_plain_json(table):
     content = json.loads(json.dumps(table.as_json(), allow_nan=False))
     assert content["schema"] == 1
@@ -182,7 +203,7 @@ def test_the_table_is_plain_json(table):
     [
         ("replicates", {"replicates": 1}),
         ("workers", {"workers": 0}),
-        ("settings", {"settings": ["figure-2"]}),
+        ("setting", {"settings": ["figure-2"]}),
     ],
 )
 def test_what_cannot_be_compared_is_refused(field, options):
