@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pitfalls import show, studies
 from pitfalls.cli import main
 from pitfalls.studies.caches import caches
 from pitfalls.studies.devices import Device, devices
+from pitfalls.theory.memory import available
 
 SECTIONS = ["schema", "versions", "extras", "machine", "blas", "devices", "caches"]
 INFO = import_module("pitfalls.studies.info")
@@ -104,6 +106,19 @@ def test_extras_are_those_of_the_installed_package(monkeypatch):
     assert not found["gpu"].present
     assert found["gpu"].packages == {"cupy-cuda13x": None, "other.name": "2"}
     assert found["gpu"].install == "pip install 'pitfalls[gpu]'"
+
+
+def test_where_there_is_no_proc_the_free_pages_are_counted(monkeypatch):
+    def nowhere(*_, **__):
+        raise FileNotFoundError
+
+    def unknown(*_):
+        raise ValueError
+
+    monkeypatch.setattr("builtins.open", nowhere)
+    assert 0 < available() < math.inf
+    monkeypatch.setattr(os, "sysconf", unknown)
+    assert available() == math.inf
 
 
 def test_every_extra_of_the_project_is_found():

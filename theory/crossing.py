@@ -18,6 +18,7 @@ from .setting import Setting
 from .squared_hinge import max_margin
 
 __all__ = [
+    "EARLIEST",
     "crossing_times",
     "flow_changes",
     "log_crossing_time",
@@ -27,7 +28,9 @@ __all__ = [
 
 Array: TypeAlias = NDArray[np.float64]
 
-_EARLIEST = 1e-6
+EARLIEST = 1e-6
+"""The first time at which a change of sign is looked for."""
+
 _POINTS = 400
 _NOTHING = 1e-10
 _RESOLVED = 1e-9
@@ -50,7 +53,8 @@ def sign_changes(
 ) -> tuple[list[float], float]:
     """Where a function changes its sign between two points of a grid, and its value at the last.
 
-    A cell is divided into so many parts, and again: few where a point costs more than a call.
+    Each interval with a change is sampled at ``parts`` points, again and again until it is 1e-9
+    wide: few points where one costs more than a call.
 
     Examples
     --------
@@ -97,7 +101,7 @@ def flow_changes(
         times = np.minimum(np.exp(log_times), LATEST)
         return margin(flow(setting, objective, times, strength=strength))
 
-    return sign_changes(margins, np.linspace(np.log(_EARLIEST), np.log(LATEST), _POINTS))
+    return sign_changes(margins, np.linspace(np.log(EARLIEST), np.log(LATEST), _POINTS))
 
 
 def crossing_times(setting: Setting, objective: Objective, *, strength: float = 0.0) -> Array:

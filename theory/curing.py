@@ -67,7 +67,8 @@ def root_of_the_spurious_weight(setting: Setting, limit: Limit) -> dict[int, flo
         if abs(near) > _FURTHEST:
             raise PitfallsError(
                 "no scale of the majority's margin between 1e-18 and 1e18 times the minority's "
-                "makes the spurious weight vanish in this setting."
+                f"makes the spurious weight vanish at d/n = {setting.delta:g} and "
+                f"κ = {setting.kappa:g}. Raise d."
             )
     ends = sorted((near, near + step))
     root = float(brentq(spurious, *ends, xtol=1e-15, rtol=4 * np.finfo(float).eps))

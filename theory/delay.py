@@ -137,7 +137,7 @@ def crossing_exponent(setting: Setting, objective: Objective) -> float:
     PitfallsError
         There is feature noise, γ²(2ρ−1) ≤ 1 (no κ*), or a scale other than 1.
     SettingError
-        The objective is per example.
+        The objective is per example, a group has weight 0, or half of the labels are flipped.
 
     Examples
     --------
@@ -152,15 +152,24 @@ def crossing_exponent(setting: Setting, objective: Objective) -> float:
     excess = gamma**2 * (2 * rho - 1) - 1
     if setting.has_feature_noise or not (excess > 0 and 0 < rho < 1):
         raise PitfallsError(
-            "the exponent needs a critical memory κ*: core_noise = spurious_noise = 0, ρ < 1 and "
-            "γ²(2ρ − 1) > 1."
+            "the exponent needs a critical memory κ*, and here "
+            f"gamma = {gamma:g}, rho = {rho:g}, core_noise = {setting.core_noise:g}, "
+            f"spurious_noise = {setting.spurious_noise:g}: choose γ²(2ρ − 1) > 1 and ρ < 1 "
+            "without feature noise."
         )
     system = cell_system(setting, objective)
     if (system.scale != 1).any():
-        raise PitfallsError("the exponent is that of methods with scale 1, which share a limit.")
+        raise PitfallsError(
+            "the exponent is that of methods with scale 1, which share a limit, and here the scale "
+            f"is {objective.scale}: use scale 1."
+        )
     if noise == 0.5:
         raise SettingError("label_noise", noise, "below 0.5", "At one half there is no rule.")
     weight, shift, _ = objective.resolve(np.array([MAJORITY, MINORITY]), 2)
+    if not weight.all():
+        raise SettingError(
+            "weight", objective.weight, "> 0 for both groups", "Without one there is no crossing."
+        )
     majority, minority = np.log(weight) - shift
     lead = 1 - (1 - rho) * (gamma**2 + 1) / (rho * (gamma**2 - 1))
     seen = (1 - 2 * noise) * lead

@@ -61,9 +61,9 @@ class NotSeparableError(PitfallsError):
     message : str
         What was asked and why it cannot be.
     evidence : float
-        How sure that is: for data, ``‖Σ λ_i z_i‖ / Σ λ_i‖z_i‖`` of non-negative weights λ whose
-        combination of the examples vanishes (Gordan's alternative), about the rounding error; for
-        the theory, the separability threshold of d/n.
+        For data, how nearly ``‖Σ λ_i z_i‖ / Σ λ_i‖z_i‖`` vanishes, λ ≥ 0 the weights of Gordan's
+        alternative: about the rounding error. For the theory, the separability threshold of d/n;
+        0 where there are no example-specific features.
 
     Examples
     --------

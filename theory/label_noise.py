@@ -12,7 +12,7 @@ from scipy.special import expit, ndtri
 
 from .arguments import LATEST, checked_between
 from .cells import NODES, CellSystem, cell_system
-from .crossing import sign_changes
+from .crossing import EARLIEST, flow_changes
 from .dynamics import flow
 from .errors import PitfallsError, SettingError
 from .objective import Objective
@@ -26,8 +26,6 @@ Array: TypeAlias = NDArray[np.float64]
 Group: TypeAlias = Literal["majority", "minority"]
 
 _SIGN = {"majority": 1, "minority": -1}
-_EARLIEST = 1e-6
-_POINTS = 400
 
 
 def noise_factor(setting: Setting) -> float:
@@ -93,7 +91,7 @@ def harmless_aspect(setting: Setting, accuracy: float = 0.99, group: Group = "mi
     Raises
     ------
     SettingError
-        The accuracy or the group is none.
+        The accuracy is outside (½, 1), or the group is unknown.
     PitfallsError
         There is feature noise, or κ = 0.
 
@@ -138,7 +136,7 @@ def log_peak_time(setting: Setting, objective: Objective, group: Group = "minori
     Raises
     ------
     SettingError
-        The group is none.
+        The group is unknown.
     PitfallsError
         Neither memory nor feature noise: every score is infinite.
 
@@ -159,18 +157,12 @@ def log_peak_time(setting: Setting, objective: Objective, group: Group = "minori
             "spurious_noise. Without any, every score is infinite and accuracies are 0 or 1."
         )
     system = cell_system(setting, objective, NODES)
-
-    def run(log_times: Array) -> Trajectory:
-        return flow(setting, objective, np.minimum(np.exp(log_times), LATEST))
-
-    def slope(log_times: Array) -> Array:
-        return _score_slope(run(log_times), system, setting, sign)
-
-    grid = np.linspace(math.log(_EARLIEST), math.log(LATEST), _POINTS)
-    roots, _ = sign_changes(slope, grid)
-    ends = np.array([grid[0], *roots])
+    roots, _ = flow_changes(
+        setting, objective, 0.0, lambda run: _score_slope(run, system, setting, sign)
+    )
+    ends = flow(setting, objective, np.minimum([EARLIEST, *np.exp(roots)], LATEST))
     limit = max_margin(setting, objective)
-    scores = run(ends).score(setting), limit.score(setting)
+    scores = ends.score(setting), limit.score(setting)
     heights = np.append(*(getattr(score, group) for score in scores))
     times = [-math.inf, *roots, math.inf]
     return times[int(np.argmax(heights))]
@@ -202,7 +194,9 @@ def _without_noise(setting: Setting) -> tuple[float, float, float]:
     if setting.has_feature_noise or not setting.kappa > 0:
         raise PitfallsError(
             "the price of label noise in closed form needs core_noise = spurious_noise = 0 and "
-            "κ > 0 (sigma > 0 and d > 0). proportional.max_margin has it for any setting."
+            f"κ > 0 (sigma > 0 and d > 0), and here core_noise = {setting.core_noise:g}, "
+            f"spurious_noise = {setting.spurious_noise:g}, κ = {setting.kappa:g}. "
+            "proportional.max_margin has it for any setting."
         )
     clean = max_margin(replace(setting, label_noise=0.0))
     return clean.core, setting.gamma * clean.spurious, setting.kappa * clean.memory**2

@@ -25,6 +25,9 @@ def available() -> float:
             for line in lines:
                 if line.startswith("MemAvailable:"):
                     return 1024.0 * int(line.split()[1])
+    except (OSError, ValueError):
+        pass  # Not Linux: ask for the free pages.
+    try:
         return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
         return float("inf")

@@ -154,7 +154,8 @@ def max_margin(setting: Setting, objective: Objective | None = None) -> Solution
     Raises
     ------
     NotSeparableError
-        δ ≤ δ_s, or no example-specific features and an inseparable plane; evidence is δ_s.
+        δ ≤ δ_s, or no example-specific features and an inseparable plane; evidence is δ_s, or 0
+        without example-specific features.
     PitfallsError
         No convergence: seen only with all but one in 10⁴ examples in one group and κ < 1e-4, where
         next to nothing is memorised.
