@@ -145,12 +145,16 @@ def verified(options: argparse.Namespace) -> Verification:
         )
 
 
-def name_failures(table: Verification) -> list[str]:
+def told(failed: list[str]) -> list[str]:
     """The statements that do not hold, said on standard error if there are any."""
-    failed = [row.id for row in table.statements if not row.holds]
     if failed:
         print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
     return failed
+
+
+def name_failures(table: Verification) -> list[str]:
+    """Those of a table, said."""
+    return told([row.id for row in table.statements if not row.holds])
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -198,9 +202,7 @@ def _limits(options: argparse.Namespace) -> int:
         show_limits(table)
         failed = table.failed()
     write_json(options.json, table.as_json())
-    if failed:
-        print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
-    return FAILED if failed else DONE
+    return FAILED if told(failed) else DONE
 
 
 def _dynamics(options: argparse.Namespace) -> int:
@@ -236,7 +238,4 @@ def _compare_sizes(
             keep=lambda table: write_json(options.json, table.as_json()),
         )
     show(table)
-    failed = table.failed()
-    if failed:
-        print(f"pitfalls: does not hold: {', '.join(failed)}", file=sys.stderr)
-    return FAILED if failed else DONE
+    return FAILED if told(table.failed()) else DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -272,7 +272,7 @@ def _lists(accuracy: GroupAccuracy[Any]) -> dict[str, list[float]]:
 
 def train(
     setting: Setting,
-    objectives: list[str] | None = None,
+    methods: Sequence[str] | None = None,
     *,
     latest: float | None = None,
     learning_rate: float | None = None,
@@ -285,7 +285,7 @@ def train(
     Parameters
     ----------
     setting : Setting
-    objectives : list of str, optional
+    methods : sequence of str, optional
         Keys of `OBJECTIVES` and `ESTIMATED`. By default all of the former that the setting
         admits.
     latest : float, optional
@@ -322,10 +322,11 @@ def train(
         )
     if steps is not None and latest is not None:
         raise SettingError("time", latest, "left out where a learning rate and steps are given")
-    names = list(OBJECTIVES) if objectives is None else objectives
+    names = list(OBJECTIVES) if methods is None else list(dict.fromkeys(methods))
     known = (*OBJECTIVES, *ESTIMATED)
-    if not names or not set(names) <= set(known):
-        raise SettingError("objectives", names, f"some of {', '.join(known)}")
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise SettingError("objectives", unknown or names, f"some of {', '.join(known)}")
     sample = draw(setting, seed)
     chosen, left_out = [], {}
     for name in names:
@@ -333,7 +334,7 @@ def train(
             estimated = name in ESTIMATED
             chosen.append(ESTIMATED[name](sample, seed) if estimated else OBJECTIVES[name](setting))
         except PitfallsError as reason:
-            if objectives is not None:
+            if methods is not None:
                 raise
             left_out[name.replace("-", " ")] = str(reason)
     if learning_rate is not None and steps is not None:

@@ -15,7 +15,7 @@ from pitfalls.cli import _parser, main
 from pitfalls.figures import dynamics, interpretable, trajectories
 from pitfalls.studies.statements import exact
 from pitfalls.studies.train import ESTIMATED, OBJECTIVES, ONE_LIMIT
-from pitfalls.theory import NotSeparableError, Objective, Setting, proportional
+from pitfalls.theory import NotSeparableError, Objective, Setting, SettingError, proportional
 
 SHARING = ["ERM", "reweighting", "logit shifting"]
 CURES = ["curing scale", "lasting cure"]
@@ -53,7 +53,7 @@ def test_help_of_every_command(command, capsys):
 def test_help_in_a_shell_names_every_command(tmp_path):
     done = pitfalls("--help", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    named = re.findall(r"^    ([a-z]+) ", done.stdout, re.MULTILINE)
+    named = re.findall(r"^    ([a-z]+)\b", done.stdout, re.MULTILINE)
     assert named == list(dict.fromkeys(command[0] for command in COMMANDS))
     assert len(named) >= 11
 
@@ -264,6 +264,18 @@ def test_methods_of_one_scale_share_one_limit():
     assert [limit.objectives for limit in alone.limits] == [["curing scale"]] * 2 + [
         ["reweighting"]
     ] * 2
+
+
+def test_a_method_that_is_named_twice_is_trained_once():
+    training = studies.train(SETTING, ["erm", "reweighting", "erm"], latest=1.0, points=2)
+    assert [run.name for run in training.runs] == ["ERM", "reweighting"]
+
+
+@pytest.mark.parametrize("methods", [[], ["erm", "nothing"], ["subsampling"]])
+def test_a_method_that_is_not_known_is_refused(methods):
+    with pytest.raises(SettingError, match="some of erm, reweighting") as caught:
+        studies.train(SETTING, methods)
+    assert caught.value.field == "objectives"
 
 
 def test_a_method_by_its_name_in_the_command_has_that_name():
