@@ -27,13 +27,14 @@ from scipy.linalg import lapack
 from ..theory import Objective, Solution, Trajectory
 from ..theory.memory import require
 from .blas import mirrored
+from .certificate import CERTIFIED, kkt_residual
 from .descent import gradient_descent
-from .exchange import regular_factor
+from .exchange import PATIENCE, regular_factor
 from .flow import gradient_flow
 from .gram import DenseGram, Gram
-from .max_margin import CERTIFIED, max_margin
+from .max_margin import max_margin
 from .sample import Sample
-from .stepping import integrate
+from .stepping import MOST_PRODUCTS, TooStiffError, first_time, integrate
 from .threads import alone, modest_blas, one_blas_thread
 
 __all__ = ["Deletions", "descents_without", "flows_without", "margins_without"]
@@ -45,11 +46,9 @@ Push: TypeAlias = Callable[[float, Array], Array]
 Train: TypeAlias = Callable[[tuple[int, int], Push], list[Array]]
 
 _ROUNDING = 1e-13
-_PATIENCE = 3
 # Dual weights in a block: few enough to stay in the cache, enough for fast products.
 _BLOCK = 2**16
 _NARROWEST = 32
-_MOST_PRODUCTS = 8000
 # Vectors of a block's length that DOP853 and a product hold at once.
 _HELD = 32
 
@@ -132,17 +131,15 @@ def margins_without(sample: Sample, objective: Objective, sources: Index) -> Del
 
 
 def _residuals(margins: Array, duals: Array, weight: Array, scale: Array, sources: Index) -> Array:
-    """Each column's certificate: see `max_margin`."""
-    scaled = scale[:, None] * margins
-    squares, sums = np.einsum("ij,ij->j", duals, scaled), duals.sum(axis=0)
-    short = 1 - scaled
-    short[weight == 0] = -np.inf
-    short[sources, np.arange(len(sources))] = -np.inf
-    gap = np.divide(np.abs(sums - squares), squares, out=0 * sums, where=squares > 0)
-    # Where nobody is left there is no margin to keep; where someone is, a zero norm fails there.
-    residuals = np.maximum(np.maximum(short.max(axis=0), 0.0), gap)
-    residuals[duals[sources, np.arange(len(sources))] != 0] = np.inf
-    return np.asarray(residuals)
+    """Each column's certificate."""
+    everyone = np.arange(len(sources))
+    kept = np.tile(weight > 0, (len(sources), 1))
+    kept[everyone, sources] = False
+    residuals = kkt_residual((scale[:, None] * margins).T, duals.T, kept)
+    # Where nobody is left there is no margin to keep.
+    residuals[~kept.any(axis=1)] = 0.0
+    residuals[duals[sources, everyone] != 0] = np.inf
+    return residuals
 
 
 def _solved_again(
@@ -197,7 +194,7 @@ class _Tableau:
         gone = int(self.position[example])
         chosen = np.zeros(len(self.order), dtype=bool)
         chosen[gone] = True
-        fewest, patience = len(chosen) + 1, _PATIENCE
+        fewest, patience = len(chosen) + 1, PATIENCE
         while patience >= 0:
             pivots = np.flatnonzero(chosen)
             rows = self.rows[pivots]
@@ -216,7 +213,7 @@ class _Tableau:
                 dual[:] = 0.0
                 dual[self.order] = np.where(supports, np.maximum(free, 0.0), 0.0)
                 return len(pivots) == 1
-            fewest, patience = (count, _PATIENCE) if count < fewest else (fewest, patience - 1)
+            fewest, patience = (count, PATIENCE) if count < fewest else (fewest, patience - 1)
             chosen ^= wrong
         return False
 
@@ -242,8 +239,7 @@ def flows_without(
     whole = gradient_flow(sample, objective, times, tolerance=tolerance, threads=threads)
     weight, _, scale = objective.resolve(sample.groups, sample.n)
     rate, grid = weight * scale / sample.n, whole.times
-    # As in `gradient_flow`: log time begins where the fastest margin has moved by one.
-    first = 1 / max(float(np.abs(scale * sample.gram.product(rate)).max()), 1e-12)
+    first = first_time(scale * sample.gram.product(rate))
 
     def train(shape: tuple[int, int], push: Push) -> list[Array]:
         left = 0
@@ -252,13 +248,13 @@ def flows_without(
             nonlocal left
             left -= 1
             if left < 0:
-                raise _TooStiffError
+                raise TooStiffError
             return push(float(np.exp(log_time)), state.reshape(shape)).ravel()
 
         size, states, now = first * float(rate.max()), [np.zeros(shape)], 0.0
         # To each time anew: between the ends of its steps the method has fewer digits.
         for time in grid:
-            left, begin, last = _MOST_PRODUCTS, first + now, states[-1].ravel()
+            left, begin, last = MOST_PRODUCTS, first + now, states[-1].ravel()
             ends = integrate(speed, last, np.array([time - now]), begin, size, tolerance)
             states.append(ends.reshape(shape))
             now = time
@@ -268,7 +264,7 @@ def flows_without(
     if whole.dual is not None:
         try:
             return whole, *_train(sample, objective, sources, len(grid), train, threads)
-        except _TooStiffError:
+        except TooStiffError:
             pass
     assert whole.margins is not None
     added = np.repeat(whole.margins[:, None], len(sources), axis=1)
@@ -337,10 +333,6 @@ def _blocks(sources: Index, n: int) -> list[Index]:
 
 class _StoppedError(Exception):
     """Another thread failed, or was interrupted."""
-
-
-class _TooStiffError(Exception):
-    """The explicit method has used up its products."""
 
 
 def _train(

@@ -19,6 +19,7 @@ from .blas import symmetric_times, times
 from .threads import sound_blas
 
 __all__ = [
+    "PATIENCE",
     "exchange_blocks",
     "exchange_orthogonal",
     "exchange_singly",
@@ -29,6 +30,9 @@ __all__ = [
 
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+
+PATIENCE = 3
+"""Exchanges in a row that may leave no fewer wrong; after one more it is given up."""
 
 # Of an example's squared length, what is beyond the others' span if it depends on them.
 _DEPENDENT = 1e-11
@@ -114,14 +118,14 @@ def exchange_orthogonal(plane: Array, own: Array) -> Array | None:
 def _exchange(
     solve: Callable[[Mask], tuple[Mask, Array]], product: Callable[[Array], Array], support: Mask
 ) -> Array | None:
-    fewest, patience = len(support) + 1, 3
+    fewest, patience = len(support) + 1, PATIENCE
     while patience >= 0 and support.any():
         support, dual = solve(support)
         wrong = np.where(support, dual < 0, product(dual) < 1 - 1e-13)
         count = int(wrong.sum())
         if count == 0:
             return dual
-        fewest, patience = (count, 3) if count < fewest else (fewest, patience - 1)
+        fewest, patience = (count, PATIENCE) if count < fewest else (fewest, patience - 1)
         support = support ^ wrong
     return None
 

@@ -30,14 +30,13 @@ from .half import Half, Problem
 from .max_margin import is_regular, max_margin
 from .record import as_list, trajectory
 from .sample import Sample, Start
-from .stepping import integrate
+from .stepping import MOST_PRODUCTS, TooStiffError, first_time, integrate
 from .threads import checked_threads, modest_blas
 
 __all__ = ["gradient_flow"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_MOST_PRODUCTS = 8000
 # Examples from which on an implicit method has the weights as its state, where they are fewer.
 _MANY = 4000
 
@@ -196,15 +195,6 @@ def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
     return True
 
 
-class _TooStiffError(Exception):
-    """The explicit method has used up its products."""
-
-
-def _first_time(speeds: Array) -> float:
-    """Where log time begins: the time in which the fastest margin moves by one."""
-    return 1 / max(float(np.abs(speeds).max()), 1e-12)
-
-
 def _dual_flow(
     sample: Sample,
     objectives: Sequence[Objective],
@@ -220,23 +210,23 @@ def _dual_flow(
     rate = weight * scale / sample.n
     products = 0
     many = sample.n > _MANY and isinstance(sample.gram, Features)
-    most = _MOST_PRODUCTS // 4 if many else _MOST_PRODUCTS
+    most = MOST_PRODUCTS // 4 if many else MOST_PRODUCTS
     with _speeds(sample, start, (shift, scale, rate), threads) as speeds:
 
         def speed(log_time: float, state: Array) -> Array:
             nonlocal products
             products += 1
             if products > most:
-                raise _TooStiffError
+                raise TooStiffError
             watch(log_time, first, grid[-1])
             return speeds(np.exp(log_time), state.reshape(shape)).ravel()
 
-        first = _first_time(scale * sample.gram.product(rate.T).T)
+        first = first_time(scale * sample.gram.product(rate.T).T)
         size = first * float(rate.max())
         try:
             states = integrate(speed, np.zeros(rate.size), grid, first, size, tolerance)
             dual = states.reshape(len(grid), *shape)
-        except _TooStiffError:
+        except TooStiffError:
             if many:
                 return _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
             stiff = [_stiff_dual(sample, x, grid, start, first, size, tolerance) for x in numbers]
@@ -377,7 +367,7 @@ def _weight_flow(
     def jacobian(log_time: float, weights: Array) -> Array:
         return -crossed(np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples)
 
-    first = _first_time(scale * (examples @ (examples.T @ rate)))
+    first = first_time(scale * (examples @ (examples.T @ rate)))
     states = integrate(
         speed,
         state,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
 from ..theory.memory import require
 from .blas import symmetric_times
+from .certificate import CERTIFIED, kkt_residual
 from .exchange import (
     exchange_blocks,
     exchange_orthogonal,
@@ -29,7 +30,6 @@ __all__ = ["max_margin"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-CERTIFIED = 1e-10
 _LOOSEST = 1e-3
 # Up to so many examples, factorising all costs less than guessing who is a support vector.
 _FEW = 200
@@ -108,7 +108,7 @@ def _max_margin(gram: Gram, weight: Array, scale: Array) -> Solution:
     dual = np.zeros(len(weight))
     dual[kept] = scale[kept] * _solve(gram, kept, scale[kept])
     margins = gram.product(dual)
-    residual = _residual(scale[kept] * margins[kept], dual[kept] / scale[kept])
+    residual = float(kkt_residual(scale[kept] * margins[kept], dual[kept] / scale[kept]))
     if residual > CERTIFIED:
         # Margins of large dual weights carry their rounding: no certificate is tighter than that.
         rounding = float((scale * _absolute_product(gram, dual)).max()) * np.finfo(float).eps
@@ -137,7 +137,7 @@ def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
         found = exchange_orthogonal(plane, own)
         if found is not None:
             margins = plane @ (found @ plane) + own * found
-            if _residual(margins, found) <= CERTIFIED:
+            if kkt_residual(margins, found) <= CERTIFIED:
                 return found
         # Memory features so faint that their small system loses all digits.
         require(24.0 * len(plane) ** 2, f"the max margin of {len(plane)} examples", "lower n")
@@ -152,7 +152,7 @@ def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
         support = np.ones(n, dtype=bool) if rank == n <= _FEW else soft_support(gram)
         # But for ties, no more examples than are independent support the margin.
         found = exchange_blocks(gram, support) if support.sum() <= rank else None
-        if found is not None and _residual(symmetric_times(gram, found), found) <= CERTIFIED:
+        if found is not None and kkt_residual(symmetric_times(gram, found), found) <= CERTIFIED:
             return found
     require(24.0 * n * rank, f"the max margin of {n} dependent examples", "lower n")
     rows = source.coordinates()[kept]
@@ -169,14 +169,6 @@ def _absolute_product(gram: Gram, dual: Array) -> Array:
     if isinstance(gram, Features):
         return Features(np.abs(gram.plane), np.abs(gram.memory)).product(dual)
     return np.asarray(np.abs(gram.matrix()) @ dual)
-
-
-def _residual(margins: Array, dual: Array) -> float:
-    """Violation of the optimality conditions at the margin 1; α ≥ 0 holds exactly."""
-    square = float(dual @ margins)
-    if not square > 0:
-        return float("inf")
-    return max(float(1 - margins.min()), abs(float(dual.sum()) - square) / square)
 
 
 def is_regular(gram: Array) -> bool:

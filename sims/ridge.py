@@ -14,9 +14,9 @@ from scipy.special import expit, lambertw
 from ..theory import Objective, PitfallsError, Trajectory
 from ..theory.arguments import checked_strengths
 from ..theory.memory import require
+from .certificate import CERTIFIED
 from .frames import Frame, Solve, frame_of
 from .gram import Features
-from .max_margin import CERTIFIED
 from .record import as_list, trajectory
 from .sample import Sample
 from .threads import modest_blas

@@ -12,12 +12,36 @@ from scipy.integrate import BDF, DOP853, LSODA, OdeSolver, Radau
 
 from ..theory import PitfallsError
 
-__all__ = ["integrate"]
+__all__ = ["MOST_PRODUCTS", "TooStiffError", "first_time", "integrate"]
 
 Array: TypeAlias = NDArray[np.float64]
 
+MOST_PRODUCTS = 8000
+"""With the Gram matrix, after which an explicit method is too slow."""
+
 _STATIONARY = 1e-10
 _WIDE = 256
+
+
+class TooStiffError(Exception):
+    """The explicit method has used up its products.
+
+    Examples
+    --------
+    >>> issubclass(TooStiffError, PitfallsError)
+    False
+    """
+
+
+def first_time(speeds: Array) -> float:
+    """Where log time begins: the time in which the fastest margin moves by one.
+
+    Examples
+    --------
+    >>> first_time(np.array([0.1, -0.5]))
+    2.0
+    """
+    return 1 / max(float(np.abs(speeds).max()), 1e-12)
 
 
 def integrate(

@@ -244,7 +244,7 @@ def test_what_one_factorisation_does_not_give_is_solved_again(monkeypatch):
     sample = draw(MIXED, 2)
     expected = influence(sample)
     for refuse in (
-        lambda: monkeypatch.setattr(deletion, "_PATIENCE", -1),
+        lambda: monkeypatch.setattr(deletion, "PATIENCE", -1),
         lambda: monkeypatch.setattr(deletion, "regular_factor", lambda gram: None),
     ):
         refuse()
@@ -332,7 +332,7 @@ def test_data_that_cannot_be_separated_have_influences_at_finite_times():
 def test_stiff_data_are_integrated_implicitly(monkeypatch):
     sample = draw(SMALL, 0)
     expected = influence(sample, times=[1.0, 1e4], examples=[1, 2])
-    monkeypatch.setattr(deletion, "_MOST_PRODUCTS", 20)
+    monkeypatch.setattr(deletion, "MOST_PRODUCTS", 20)
     found = influence(sample, times=[1.0, 1e4], examples=[1, 2])
     np.testing.assert_allclose(found.matrix, expected.matrix, atol=1e-6)
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pitfalls.sims import DenseGram, Features, Sample, draw, max_margin
+from pitfalls.sims.certificate import kkt_residual
 from pitfalls.sims.exchange import _Span, exchange_blocks, exchange_singly, soft_support
 from pitfalls.sims.max_margin import _absolute_product, is_regular
 from pitfalls.theory import (
@@ -467,3 +468,12 @@ def test_the_rounding_of_features_is_that_of_their_product():
     gram, dual = Features(np.zeros((3, 2)), memory), np.ones(3)
     found = _absolute_product(gram, dual)
     np.testing.assert_allclose(found, np.abs(memory) @ (np.abs(memory).T @ dual))
+
+
+def test_a_certificate_is_the_worse_of_both_violations():
+    margins, dual = np.array([[1.0, 0.5], [1.0, 1.0], [0.5, 2.0]]), np.array([[1.0, 0.0]] * 3)
+    assert kkt_residual(margins, dual).tolist() == [0.5, 0.0, 1.0]
+    # A margin that is not kept does not count; nor does anything certify what is no number.
+    assert kkt_residual(margins, dual, [True, False]).tolist() == [0.0, 0.0, 1.0]
+    assert kkt_residual(np.full(2, np.nan), dual[0]) == np.inf
+    assert kkt_residual(np.zeros(2), np.zeros(2)) == np.inf

@@ -273,7 +273,7 @@ def test_stiff_data_of_many_examples_are_integrated_in_their_weights(monkeypatch
     sample = own_sample(0, 80, 8)[2]
     dual = gradient_flow(sample, Objective.erm(), [1.0, 1e3, 1e5])
     monkeypatch.setattr(flow, "_MANY", 50)
-    monkeypatch.setattr(flow, "_MOST_PRODUCTS", 400)
+    monkeypatch.setattr(flow, "MOST_PRODUCTS", 400)
     weights = gradient_flow(sample, Objective.erm(), [1.0, 1e3, 1e5])
     assert dual.dual is not None
     assert weights.dual is None

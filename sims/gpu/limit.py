@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..certificate import kkt_residual
 from .batch import Batch
 
 __all__ = ["Limits", "max_margins"]
@@ -26,9 +27,9 @@ class Limits(NamedTuple):
     values : array (B, 4)
         Core and spurious weight, ‖w_ε‖, share of support vectors.
     dual, margins : arrays (B, n)
-    residual : array (B,)
-        The KKT residual of each: the larger of the relative violation of a margin and the relative
-        duality gap; inf where the device has given up.
+    kkt_residual : array (B,)
+        The larger of the relative violation of a margin and the relative duality gap; inf where the
+        device has given up.
 
     Examples
     --------
@@ -39,7 +40,7 @@ class Limits(NamedTuple):
     values: Array
     dual: Array
     margins: Array
-    residual: Array
+    kkt_residual: Array
 
 
 def max_margins(batch: Batch, weight: Array, scale: Array) -> Limits:
@@ -81,12 +82,5 @@ def max_margins(batch: Batch, weight: Array, scale: Array) -> Limits:
     )
     values, alpha, m = device.fetch(found), device.fetch(dual), device.fetch(margins)
     values[:, 2] = np.sqrt(np.maximum(values[:, 2], 0.0))
-    total = (alpha / scale).sum(axis=1)
-    square = (alpha * m).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.abs(total - square) / square
-    short = 1 - np.where(kept, scale * m, np.inf).min(axis=1)
-    residual = np.where(
-        (device.fetch(status) == 0) & (square > 0) & ~np.isnan(gap), np.maximum(gap, short), np.inf
-    )
-    return Limits(values, alpha, m, residual)
+    residual = kkt_residual(scale * m, alpha / scale, kept)
+    return Limits(values, alpha, m, np.where(device.fetch(status) == 0, residual, np.inf))

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ...sims import gpu, stream
 from ...sims.cells import groups_of
+from ...sims.certificate import CERTIFIED
 from ...sims.gpu.alone import numbers_of
 from ...sims.gpu.sources import MOST_METHODS
-from ...sims.max_margin import CERTIFIED
 from ...theory import GroupAccuracy, Objective, ResourceError, Setting, Trajectory
 from .block import Block, Run, compute
 from .document import Sweep
