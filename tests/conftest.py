@@ -11,8 +11,8 @@ if _workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     _each = max(1, (os.cpu_count() or 1) // int(_workers))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(_each))
 
-import pytest  # noqa: E402
-from hypothesis import Phase, settings  # noqa: E402
+import pytest
+from hypothesis import Phase, settings
 
 # Derandomised, so that a red test is red for everyone; the thorough profile only searches longer.
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)

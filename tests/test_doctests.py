@@ -11,6 +11,17 @@ import pytest
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PARTS = ("theory", "sims", "studies", "figures", "benchmarks")
 
+# Their examples take seconds each.
+LONG = [
+    "pitfalls.benchmarks.harness",
+    "pitfalls.figures.delay",
+    "pitfalls.figures.phase_diagram",
+    "pitfalls.studies.compare",
+    "pitfalls.studies.simulations.finite",
+    "pitfalls.studies.simulations.paper",
+    "pitfalls.theory.symbolic.catalogue",
+]
+
 
 def modules():
     for part in PARTS:
@@ -48,7 +59,9 @@ def public_callables(module):
     ]
 
 
-@pytest.mark.parametrize("name", list(modules()))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in modules()]
+)
 def test_examples_print_what_they_say(name):
     module = importlib.import_module(name)
     found, report = examples(module), []
@@ -62,6 +75,10 @@ def test_examples_print_what_they_say(name):
 def test_public_callables_come_with_an_example(name):
     module = importlib.import_module(name)
     assert examples(module) or not public_callables(module)
+
+
+def test_long_examples_are_those_of_modules():
+    assert set(LONG) <= set(modules())
 
 
 def test_cached_properties_are_run_too():

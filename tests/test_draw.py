@@ -140,7 +140,7 @@ def reported(setting, seed, kind):
 def test_a_gram_draw_has_the_law_of_the_explicit_features(d):
     setting = Setting(20, d, 0.8, 2.0, 0.6, core_noise=0.4, spurious_noise=0.3, label_noise=0.1)
     explicit, gram = (
-        np.array([reported(setting, seed, kind) for seed in range(400)])
+        np.array([reported(setting, seed, kind) for seed in range(250)])
         for kind in ("explicit", "gram")
     )
     varies = gram.std(axis=0) > 0

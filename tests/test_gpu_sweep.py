@@ -61,7 +61,7 @@ def numbers(store):
 @pytest.mark.parametrize(
     "sweep",
     [
-        document(EVERYTHING, sigma=[0.4, 0.8], n=[24, 9]),
+        document(EVERYTHING, n=[24, 9]),
         document(EVERYTHING, "learning_rate = 0.5"),
         document(BASIC, 'kind = "explicit"', delta=[1.5, 3]),
         document(BASIC, label_noise=[0, 0.25], delta=[0.3, 2]),

@@ -26,7 +26,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 limits_module = __import__("pitfalls.studies.limits", fromlist=["limits"])
-LEAST, COUNT = 8, 16
+LEAST, COUNT = 8, 12
 CASES = design()
 
 

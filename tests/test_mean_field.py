@@ -53,7 +53,7 @@ def plain(setting, objective, rates, count, seed, strength=0.0, start=(0.0, 0.0,
     groups = np.array([cell.group for cell in cells])[which]
     weight, shift, scale = objective.resolve(groups, len(groups))
     a = np.zeros((steps + 1, steps + 1))
-    r = np.zeros((steps + 1, len(u)))
+    r, memory = np.zeros((2, steps + 1, len(u)))
     response = np.zeros((steps + 1, steps + 1, len(u)))
     zeta = np.zeros((steps + 1, len(u)))
     c = np.zeros((steps + 1, steps + 1))
@@ -61,15 +61,16 @@ def plain(setting, objective, rates, count, seed, strength=0.0, start=(0.0, 0.0,
     v = np.array(start[:2])
     found = []
     for k in range(steps + 1):
+        memory[k] = a[k, :k] @ r[:k]
         for j in range(k + 1):
-            total = kappa * np.einsum("l,m,ls,ms,s->", a[k, :k], a[j, :j], r[:k], r[:j], share)
+            total = kappa * (memory[k] * memory[j]) @ share
             c[k, j] = c[j, k] = total + start[2] ** 2 * p[k] * p[j]
         # ζ_k given the ζ before it.
         before = c[:k, :k] + 1e-12 * np.eye(k)
         mean = np.linalg.solve(before, c[:k, k]) if k else np.zeros(0)
         variance = max(c[k, k] - mean @ c[:k, k], 0.0)
         zeta[k] = mean @ zeta[:k] + np.sqrt(kappa / delta * variance) * rng.standard_normal(len(u))
-        margins = u @ v + zeta[k] + kappa * (a[k, :k] @ r[:k])
+        margins = u @ v + zeta[k] + kappa * memory[k]
         found.append((*v, np.sqrt(c[k, k])))
         r[k] = weight * scale * expit(-scale * margins - shift)
         slope = -r[k] * scale * expit(scale * margins + shift)

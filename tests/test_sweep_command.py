@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -195,7 +196,8 @@ def test_a_missing_extra_says_what_to_install(extra, file, store, capsys, monkey
     assert not store.with_suffix(".parquet").exists()
 
 
-def test_it_is_silent_when_piped_and_fits_a_narrow_terminal(file, tmp_path):
+def test_it_is_silent_when_piped(file, tmp_path):
+    file.write_text(TEXT.replace("[2, 5]", "[2]").replace("[0, 0.1, 0.3]", "[0, 0.1]"))
     command = [sys.executable, "-W", "error", "-m", "pitfalls", "sweep", str(file)]
     done = subprocess.run(
         [*command, "--store", str(tmp_path / "c.db"), "--workers", "2"],
@@ -205,7 +207,16 @@ def test_it_is_silent_when_piped_and_fits_a_narrow_terminal(file, tmp_path):
     )
     assert done.returncode == 0
     assert done.stderr == ""
-    assert "6 of 6 finished" in done.stdout
+    assert "2 of 2 finished" in done.stdout
+
+
+def test_what_is_shown_fits_a_narrow_terminal(store, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for command in ("status", "agreement"):
+        assert main(["sweep", command, str(store)]) == 0
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+        assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_the_digest_in_the_store_is_of_the_canonical_form(store):

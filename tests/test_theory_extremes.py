@@ -80,14 +80,12 @@ FUNCTIONS = {
 # The others have no formula to refuse: every legal setting has a first step, a flow, thresholds.
 MAY_REFUSE = ("max_margin", "asymptote", "leave_one_out")
 ALWAYS = {name for name in FUNCTIONS if not name.endswith(MAY_REFUSE)}
+LONG = ("orthogonal.flow", "orthogonal.flow with decay", "orthogonal.ridge_path")
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name.endswith("decay") else [])
-        for name in FUNCTIONS
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in FUNCTIONS],
 )
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.name)
 def test_every_function_answers_or_refuses_by_type(name, objective):

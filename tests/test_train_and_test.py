@@ -65,6 +65,7 @@ def test_the_examples_needed_are_those_that_show_the_gap(apart):
         assert counts[o, t] == expected
 
 
+@pytest.mark.slow
 def test_a_delay_is_that_of_the_theory_and_of_samples(late):
     setting = delay.default_setting()
     for curve in late.curves:
@@ -110,7 +111,12 @@ def test_what_is_not_there_is_not_found():
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(train_and_test, "apart"), (delay, "late"), (early_stopping, "stops")]
+    ("module", "name"),
+    [
+        (train_and_test, "apart"),
+        pytest.param(delay, "late", marks=pytest.mark.slow),
+        (early_stopping, "stops"),
+    ],
 )
 def test_they_are_drawn_inside_the_page_and_written(module, name, request, tmp_path):
     check_picture(module, request.getfixturevalue(name), tmp_path)
