@@ -10,7 +10,14 @@ import pytest
 import sympy as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.theory import Objective, PitfallsError, orthogonal, proportional, symbolic
+from pitfalls.theory import (
+    Objective,
+    PitfallsError,
+    SettingError,
+    orthogonal,
+    proportional,
+    symbolic,
+)
 from pitfalls.theory.symbolic import catalogue, crossing, flow, influence, margin, primal, proofs
 from scipy.optimize import root
 from scipy.special import expit, wrightomega
@@ -586,7 +593,7 @@ def test_latex_is_legible():
     assert r"+ \kappa \left(1 - \frac{1}{\delta}\right)}{" in symbolic.latex(
         "interpolator at finite d/n, core"
     )
-    with pytest.raises(KeyError):
+    with pytest.raises(SettingError, match=r"name = 'no such name': .* max margin, core"):
         symbolic.latex("no such name")
 
 
@@ -594,7 +601,7 @@ def test_latex_is_legible():
 def test_every_derivation_has_latex_of_an_equal_expression():
     listing = symbolic.derivations()
     assert {f"P{i}" for i in (3, 4, 5, 6, 7, 8, 10, 11, 13, 14)} == {
-        entry.statement for entry in listing.values()
+        entry.proposition for entry in listing.values()
     }
     for name, entry in listing.items():
         assert entry.name == name

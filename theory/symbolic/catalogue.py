@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..errors import SettingError
 from .crossing import divergence, log_crossing_time
 from .flow import (
     acceleration,
@@ -52,20 +53,20 @@ class Derivation:
     Attributes
     ----------
     name : str
-    statement : str
-        Where the design and the documentation state it: P3, P4, ….
+    proposition : str
+        Which states it in the documentation: P3, P4, ….
     symbol : str
         LaTeX of what it is the value of.
     expression : Expr
 
     Examples
     --------
-    >>> derivations()["critical memory"].statement
+    >>> derivations()["critical memory"].proposition
     'P4'
     """
 
     name: str
-    statement: str
+    proposition: str
     symbol: str
     expression: Any
 
@@ -86,9 +87,9 @@ def _legible(expression: Any) -> Any:
     """The same with signs inside the brackets, 1 − ρ for −(ρ − 1), and powers of κ collected."""
     if expression.is_number or expression.is_Symbol:
         return expression
-    late = (sp.log, sp.exp, sp.LambertW)
-    if expression.has(*late):
-        plain, rest = expression.as_independent(*late, as_Add=False)
+    transcendental = (sp.log, sp.exp, sp.LambertW)
+    if expression.has(*transcendental):
+        plain, rest = expression.as_independent(*transcendental, as_Add=False)
         if plain != 1:
             return _legible(plain) * _legible(rest)
         return expression.func(*(_legible(part) for part in expression.args))
@@ -132,12 +133,13 @@ def derivations() -> dict[str, Derivation]:
     >>> derivations()["max margin, spurious"].expression.subs({gamma: 1, kappa: 1})
     (2*rho - 1)/(-4*rho**2 + 4*rho + 3)
     """
-    rows: list[tuple[str, str, str, Any]] = []
+    rows: list[tuple[str, str, str, Any]] = [
+        ("max margin, denominator", "P3", "D", sp.fraction(max_margin(erm()).core)[1])
+    ]
     margin = sp.factor(max_margin(erm()).minority_margin)
     for label, cells in (("max margin", erm()), ("max margin, any scale", general())):
         limit = max_margin(cells)
         rows += [
-            (f"{label}, denominator", "P3", "D", sp.fraction(max_margin(erm()).core)[1]),
             (f"{label}, majority dual", "P3", r"\alpha_{maj}", limit.dual[0]),
             (f"{label}, minority dual", "P3", r"\alpha_{min}", limit.dual[1]),
             (f"{label}, core", "P3", "w_y", limit.core),
@@ -221,7 +223,7 @@ def latex(name: str) -> str:
 
     Raises
     ------
-    KeyError
+    SettingError
         There is no derivation of that name.
 
     Examples
@@ -229,7 +231,10 @@ def latex(name: str) -> str:
     >>> latex("first step, core, ERM")
     '\\dot w_y(0) = \\frac{1}{2}'
     """
-    return derivations()[name].latex
+    listing = derivations()
+    if name not in listing:
+        raise SettingError("name", name, f"one of {', '.join(listing)}")
+    return listing[name].latex
 
 
 @cache

@@ -38,12 +38,12 @@ __all__ = [
 
 
 def root(expression: Any, unknown: Any) -> Any:
-    """The only root of a rational expression whose numerator is linear in the unknown."""
+    """The only non-zero root of a rational expression."""
     numerator, _ = sp.fraction(sp.factor(expression))
     factors = [f for f, _ in sp.factor_list(numerator, unknown)[1] if f.has(unknown)]
     roots = [sp.factor(r) for f in factors for r in sp.roots(f, unknown)]
-    (root,) = [r for r in roots if r != 0]
-    return root
+    (found,) = [r for r in roots if r != 0]
+    return found
 
 
 @cache

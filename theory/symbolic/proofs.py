@@ -49,21 +49,23 @@ from .symbols import (
 
 __all__ = ["holds", "identities"]
 
+_D = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
+"""The denominator D of P3, as it is stated."""
+
+_ODD = 2 * rho - 1
+_EXCESS = gamma**2 * _ODD - 1
+_CRITICAL = 4 * gamma**2 * rho * (1 - rho) / _EXCESS
+"""κ*, as it is stated (P4)."""
+
 
 def _margin_identities() -> dict[str, Any]:
-    total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
     limit, scaled, flipped = max_margin(erm()), max_margin(general()), max_margin(four_cells())
     c_maj, c_min = general().target
-    left, odd = 1 - 2 * label_noise, 2 * rho - 1
-    excess = gamma**2 * odd - 1
-    critical = 4 * gamma**2 * rho * (1 - rho) / excess
-    spread = 4 * rho * (1 - rho) + spurious_noise**2 - odd * core_noise**2
+    left = 1 - 2 * label_noise
+    spread = 4 * rho * (1 - rho) + spurious_noise**2 - _ODD * core_noise**2
     own = (1 - rho) * (1 + gamma**2) + kappa, rho * (1 + gamma**2) + kappa
     halved = max_margin(erm().subs([(rho, sp.Rational(1, 2))]))
-    shrunk = [
-        (1 - left * sign * (1 - kappa * alpha)) / kappa
-        for sign, alpha in ((1, limit.dual[0]), (1, limit.dual[1]))
-    ]
+    shrunk = [(1 - left * (1 - kappa * alpha)) / kappa for alpha in limit.dual]
 
     def energy(cells: Any) -> Any:
         found = max_margin(cells)
@@ -71,25 +73,25 @@ def _margin_identities() -> dict[str, Any]:
         return sum(share * alpha * c for share, alpha, c in rows) - found.norm_squared
 
     return {
-        "P3: D": sp.fraction(limit.core)[1] - total,
-        "P3: α_maj": limit.dual[0] - (2 * gamma**2 * (1 - rho) + kappa) / total,
-        "P3: α_min": limit.dual[1] - (2 * gamma**2 * rho + kappa) / total,
-        "P3: w_y": limit.core - (4 * gamma**2 * rho * (1 - rho) + kappa) / total,
-        "P3: w_a": limit.spurious - gamma * kappa * odd / total,
+        "P3: D": sp.fraction(limit.core)[1] - _D,
+        "P3: α_maj": limit.dual[0] - (2 * gamma**2 * (1 - rho) + kappa) / _D,
+        "P3: α_min": limit.dual[1] - (2 * gamma**2 * rho + kappa) / _D,
+        "P3: w_y": limit.core - (4 * gamma**2 * rho * (1 - rho) + kappa) / _D,
+        "P3: w_a": limit.spurious - gamma * kappa * _ODD / _D,
         "P3: ‖w_ε‖²": limit.memory_squared
         - kappa * (rho * limit.dual[0] ** 2 + (1 - rho) * limit.dual[1] ** 2),
         "P3: α_maj at any scale": scaled.dual[0]
-        - (own[0] * c_maj - (1 - rho) * (1 - gamma**2) * c_min) / total,
+        - (own[0] * c_maj - (1 - rho) * (1 - gamma**2) * c_min) / _D,
         "P3: α_min at any scale": scaled.dual[1]
-        - (own[1] * c_min - rho * (1 - gamma**2) * c_maj) / total,
+        - (own[1] * c_min - rho * (1 - gamma**2) * c_maj) / _D,
         "P3: flips shrink w_y": flipped.core - left * limit.core,
         "P3: flips shrink w_a": flipped.spurious - left * limit.spurious,
         "P3: α_maj under flips": flipped.dual[0] - shrunk[0],
         "P3: α_min under flips": flipped.dual[1] - shrunk[1],
         "P3: an example and its flip": flipped.dual[0] + flipped.dual[2] - 2 / kappa,
-        "P4: minority margin": limit.minority_margin - excess * (critical - kappa) / total,
-        "P4: κ*": critical_memory() - critical,
-        "P4: κ* of the interpolator": noisy_critical_memory() - gamma**2 * spread / excess,
+        "P4: minority margin": limit.minority_margin - _EXCESS * (_CRITICAL - kappa) / _D,
+        "P4: κ*": critical_memory() - _CRITICAL,
+        "P4: κ* of the interpolator": noisy_critical_memory() - gamma**2 * spread / _EXCESS,
         "P4: interpolator without noise, w_y": noisy_max_margin().core.subs(
             {core_noise: 0, spurious_noise: 0}
         )
@@ -197,7 +199,6 @@ def _lasting_identities() -> dict[str, Any]:
 
 def _noisy_label_identities() -> dict[str, Any]:
     """Flips at Δ = 1: the plane feels a group's two cells as one, of their mean folded height."""
-    total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
     cells = four_cells()
     plane = asymptote(cells).intercept
     heights = [-sp.log(alpha) for alpha in max_margin(cells).dual]
@@ -208,9 +209,9 @@ def _noisy_label_identities() -> dict[str, Any]:
     return {
         "P6: w̃_y under flips": plane.core
         - (of_maj * (2 * gamma**2 * (1 - rho) + kappa) + of_min * (2 * gamma**2 * rho + kappa))
-        / total,
+        / _D,
         "P6: w̃_a under flips": plane.spurious
-        - gamma * (of_maj * (2 * (1 - rho) + kappa) - of_min * (2 * rho + kappa)) / total,
+        - gamma * (of_maj * (2 * (1 - rho) + kappa) - of_min * (2 * rho + kappa)) / _D,
         **{
             f"P6: β under flips, cell {g + 1}": kappa * plane.dual[g]
             - (heights[g] - u * plane.core - v * plane.spurious)
@@ -253,18 +254,15 @@ def _ridge_identities() -> dict[str, Any]:
 
 
 def _time_identities() -> dict[str, Any]:
-    total = 4 * gamma**2 * rho * (1 - rho) + kappa * (1 + gamma**2) + kappa**2
-    odd = 2 * rho - 1
-    excess = gamma**2 * odd - 1
-    critical = 4 * gamma**2 * rho * (1 - rho) / excess
     found: dict[str, Any] = {
-        "P7: ERM's minority starts at 1 − γ²(2ρ−1)": 2 * first_step(erm()).minority_margin + excess,
+        "P7: ERM's minority starts at 1 − γ²(2ρ−1)": 2 * first_step(erm()).minority_margin
+        + _EXCESS,
         "P7: reweighting starts without w_a": first_step(reweighting()).spurious,
         "P7: the shift starts without w_a": first_step(logit_shifting()).spurious,
         "P7: ẅ_a of reweighting": acceleration(reweighting()).spurious
-        - gamma * kappa * odd / (32 * rho * (1 - rho)),
+        - gamma * kappa * _ODD / (32 * rho * (1 - rho)),
         "P7: ẅ_a of the shift": acceleration(logit_shifting()).spurious
-        + 2 * gamma * rho**2 * (1 - rho) ** 2 * odd,
+        + 2 * gamma * rho**2 * (1 - rho) ** 2 * _ODD,
     }
     lines = {}
     for name, method in METHODS.items():
@@ -277,12 +275,12 @@ def _time_identities() -> dict[str, Any]:
         bracket = (rho * (1 + gamma**2) + kappa) * l_min + rho * (gamma**2 - 1) * l_maj
         lines[name] = law.intercept.minority_margin
         found[f"P8: a, {name}"] = (
-            law.slope.minority_margin - excess * (critical_memory() - kappa) / total
+            law.slope.minority_margin - _EXCESS * (critical_memory() - kappa) / _D
         )
-        stated = l_min - kappa * bracket / total
+        stated = l_min - kappa * bracket / _D
         found[f"P8: b, {name}"] = lines[name] - stated
-        found[f"P8: divergence at κ*, {name}"] = divergence(cells) + (stated * total / excess).subs(
-            kappa, critical
+        found[f"P8: divergence at κ*, {name}"] = divergence(cells) + (stated * _D / _EXCESS).subs(
+            kappa, _CRITICAL
         )
     found["P8: divergence at κ*, any numbers"] = divergence(general()) - _divergence()
     middle = lines["ERM"] + lines["logit shifting"] - 2 * lines["reweighting"]

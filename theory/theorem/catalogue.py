@@ -77,7 +77,7 @@ FACTS: tuple[Fact, ...] = (
         "alone, majority right and minority wrong, exactly when γ²(2ρ−1) > 1 and κ > κ* = "
         "4γ²ρ(1−ρ)/(γ²(2ρ−1) − 1); else both groups are right.",
         conditions="no feature noise, no label noise, ½ ≤ ρ < 1, κ > 0, and d/n → ∞",
-        applies=conditions.remembering,
+        applies=conditions.second_case,
         quantity="mean test accuracy of the max margin",
         predict=predictions.far_accuracy,
         kind="exact",
@@ -115,7 +115,7 @@ FACTS: tuple[Fact, ...] = (
         proposition="P3",
         statement="At finite d/n the max margin differs from that closed form by O(n/d).",
         conditions="no feature noise, no label noise, ½ ≤ ρ < 1, κ > 0, large d/n",
-        applies=conditions.remembering,
+        applies=conditions.second_case,
         quantity="exponent in d/n of the difference of ‖w_ε‖",
         predict=predictions.always(-1.0),
         kind="convergence",
@@ -176,7 +176,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         name="scale-rate",
         source="Soudry et al. 2018; Kini et al. 2021",
-        proposition="P3",
+        proposition="P6",
         statement="Vector scaling converges in direction to another max margin, that with margins "
         "1/Δ, at the same rate.",
         conditions="separable data, both observed groups",
@@ -190,7 +190,7 @@ FACTS: tuple[Fact, ...] = (
         name="scale-limit",
         source=_GORDON,
         proposition="P9",
-        statement="That other max margin at finite d/n, for n → ∞.",
+        statement="The max margin under vector scaling at finite d/n, for n → ∞.",
         conditions="d/n above the separability threshold δ_s, both observed groups",
         applies=conditions.two_separable_groups,
         quantity=_LIMIT,
@@ -215,8 +215,9 @@ FACTS: tuple[Fact, ...] = (
         name="noisy-limit",
         source=_GORDON,
         proposition="P9",
-        statement="So it does with feature noise and label noise; the minority's accuracy is then "
-        "strictly between 0 and 1, for d/n → ∞ too.",
+        statement="At finite d/n and n → ∞ the max margin solves that convex problem in three "
+        "unknowns with feature noise and label noise too; the minority's accuracy is then strictly "
+        "between 0 and 1, for d/n → ∞ too.",
         conditions="noise, and d/n above the separability threshold δ_s",
         applies=lambda setting: setting.has_feature_noise and conditions.separable(setting),
         quantity=_LIMIT,
@@ -245,9 +246,7 @@ FACTS: tuple[Fact, ...] = (
         statement="Up to d/n = δ_m the max margin memorises nothing: it is (1, 0, 0), whatever "
         "γ > 0 and σ are. Beyond, it memorises.",
         conditions=f"{_CLEAN}, γ > 0, κ > 0",
-        applies=lambda setting: (
-            conditions.clean(setting) and setting.gamma > 0 and setting.kappa > 0
-        ),
+        applies=lambda setting: conditions.clean_with_memory(setting) and setting.gamma > 0,
         quantity="share of draws whose max margin has ‖w_ε‖ > 0",
         predict=predictions.memorises,
         kind="exact",
@@ -326,7 +325,7 @@ FACTS: tuple[Fact, ...] = (
         statement="With little memory, class subspaces of two directions read the rule off "
         "features whose labels a max margin has memorised; with much, they know less than it.",
         conditions="0 < ρ < 1, κ > 0",
-        applies=conditions.remembers,
+        applies=conditions.has_memory,
         quantity="test accuracy by the smaller angle to two class subspaces",
         predict=predictions.by_subspaces,
         kind="statistical",
@@ -339,7 +338,7 @@ FACTS: tuple[Fact, ...] = (
         statement="A max margin of m balanced examples with true labels has the score √m/(σ²√d) of "
         "either group, for m ≪ d without feature noise.",
         conditions="0 < ρ < 1, κ > 0",
-        applies=conditions.remembers,
+        applies=conditions.has_memory,
         quantity="probit of the test accuracy",
         predict=predictions.refitted,
         kind="statistical",
@@ -364,8 +363,8 @@ FACTS: tuple[Fact, ...] = (
         name="figure-1-limit",
         source=_GORDON,
         proposition="P9",
-        statement="What that run tends to for t → ∞ is on the good side: most of the minority is "
-        "right. The figure shows the time, not the limit.",
+        statement="The limit of the paper's Figure 1 run for t → ∞ is on the good side: most of "
+        "the minority is right. The figure shows the time, not the limit.",
         conditions="the paper's Figure 1, 900 + 100 examples, at any n with its κ and d/n",
         applies=conditions.is_figure_1,
         quantity=_LIMIT,
@@ -390,8 +389,8 @@ FACTS: tuple[Fact, ...] = (
         name="curing-flow",
         source=_OWN,
         proposition="P13",
-        statement="On its way there the minority's margin is that of the orthogonal limit's flow "
-        "(P5), negative at first, up to O(n/d).",
+        statement="On the way to the curing scale's limit the minority's margin is that of the "
+        "orthogonal limit's flow (P5), negative at first, up to O(n/d).",
         conditions=f"{_CLEAN}, κ > 0, large d/n",
         applies=conditions.clean_with_memory,
         quantity="exponent in d/n of the minority margin's difference",

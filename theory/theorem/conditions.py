@@ -15,11 +15,11 @@ __all__ = [
     "clean_with_memory",
     "drawn_by_the_spurious",
     "has_asymptote",
+    "has_memory",
     "in_the_plane",
     "is_figure_1",
     "off_the_threshold",
-    "remembering",
-    "remembers",
+    "second_case",
     "separable",
     "two_groups",
     "two_separable_groups",
@@ -68,32 +68,32 @@ def drawn_by_the_spurious(setting: Setting) -> bool:
     return below and not setting.has_feature_noise and setting.label_noise < 0.5
 
 
-def remembering(setting: Setting) -> bool:
+def second_case(setting: Setting) -> bool:
     """Whether it is the theorem's second case: two clean cells, ρ ≥ ½, κ > 0.
 
     Examples
     --------
-    >>> remembering(Setting(10, 9, 0.8, 2.0, 0.5)), remembering(Setting(10, 9, 0.8, 2.0, 0.0))
+    >>> second_case(Setting(10, 9, 0.8, 2.0, 0.5)), second_case(Setting(10, 9, 0.8, 2.0, 0.0))
     (True, False)
     """
     return clean_with_memory(setting) and setting.rho >= 0.5
 
 
-def remembers(setting: Setting) -> bool:
+def has_memory(setting: Setting) -> bool:
     """Whether there are two groups and example-specific features, whatever the noise.
 
     Examples
     --------
-    >>> remembers(Setting.figure_1()), remembers(Setting(10, 0, 0.8, 2.0, 0.5))
+    >>> has_memory(Setting.figure_1()), has_memory(Setting(10, 0, 0.8, 2.0, 0.5))
     (True, False)
     """
     return two_groups(setting) and setting.kappa > 0
 
 
 def off_the_threshold(setting: Setting) -> bool:
-    """Whether it is, and κ is not κ* itself."""
+    """Whether it is the theorem's second case with κ ≠ κ*."""
     threshold = orthogonal.critical_memory(setting.rho, setting.gamma)
-    return remembering(setting) and not math.isclose(setting.kappa, threshold, rel_tol=1e-12)
+    return second_case(setting) and not math.isclose(setting.kappa, threshold, rel_tol=1e-12)
 
 
 def separable(setting: Setting) -> bool:
