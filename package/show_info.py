@@ -64,7 +64,7 @@ def _extra(extra: studies.Extra) -> str:
     return "; ".join(words)
 
 
-def _device(device: studies.Device) -> str:
+def _device(device: studies.Gpu) -> str:
     return f"compute capability {device.capability}, {_size(device.memory)}"
 
 

@@ -10,10 +10,15 @@ from ..theory import SettingError
 
 __all__ = [
     "BALANCE",
+    "DEVICE",
     "LENGTHS",
     "MEMORY",
     "PLANE",
     "START",
+    "STARTS",
+    "SUBSET",
+    "TEST",
+    "TWINS",
     "Seed",
     "child_stream",
     "generator",
@@ -22,11 +27,19 @@ __all__ = [
 
 Seed: TypeAlias = int | np.random.SeedSequence
 
-# Streams of one draw, numbered from where no SeedSequence.spawn() gets to: a draw shares no numbers
-# with draws from its seed's children. Memory is last, its blocks counting on from it.
+# What a seed's streams are for, numbered from where no SeedSequence.spawn() gets to: a draw shares
+# no numbers with draws from its seed's children.
+# A draw: memory is last, its blocks counting on from it.
 PLANE, START, LENGTHS, MEMORY = range(2**31, 2**31 + 4)
-# Beyond all blocks of memory, and the twins of XRM.
+# XRM: who trains on what, and behind it each twin's start.
+TWINS = 2**31 + 2**20
 BALANCE = 2**31 + 2**21
+# Subsamples by label and group, and the random starts of Figure 1: no seed is for both of them.
+SUBSET = STARTS = 2**31 + 2**22
+# Test points that published accuracies are read off.
+TEST = 2**31 + 2**23
+# All that is drawn on a device.
+DEVICE = 2**31 + 2**24
 
 
 def seed_sequence(seed: Seed) -> np.random.SeedSequence:

@@ -23,7 +23,7 @@ from . import kernels
 from .gram import DenseGram
 from .half import Half
 from .sample import Sample
-from .seeds import Seed, child_stream, generator, seed_sequence
+from .seeds import TWINS, Seed, child_stream, generator, seed_sequence
 
 __all__ = [
     "RATE",
@@ -38,8 +38,6 @@ __all__ = [
 
 Array: TypeAlias = NDArray[np.float64]
 
-# Beyond the streams of a draw, whose memory blocks count on from 2³¹ + 3.
-_TWINS = 2**31 + 2**20
 _FLOOR = 1e-6
 
 TEMPERATURE, RATE, STEPS = 0.1, 0.02, 1000
@@ -103,7 +101,7 @@ def cross_risk(
     """
     rate, steps = checked_rate(learning_rate), checked_count("steps", steps)
     stream = seed_sequence(seed)
-    rng = generator(stream, _TWINS)
+    rng = generator(stream, TWINS)
     n = sample.n
     own = rng.integers(0, 2, n)
     core, spurious = np.ascontiguousarray(sample.plane.T)
@@ -128,7 +126,7 @@ def _starts(
         raise SettingError("initial", initial, "a pair of initial weights, one for each twin")
     return np.stack(
         [
-            sample.start(weights, child_stream(stream, _TWINS + 1 + twin)).margins
+            sample.start(weights, child_stream(stream, TWINS + 1 + twin)).margins
             for twin, weights in enumerate(initial)
         ]
     )

@@ -3,7 +3,7 @@
 from .compare import compare
 from .compare_own import compare_own
 from .comparison import Comparison, Standing
-from .devices import Device
+from .devices import Gpu
 from .dynamics import dynamics
 from .files import write_atomically
 from .info import Extra, Info, info
@@ -20,8 +20,8 @@ from .verify import Verification, verify
 __all__ = [
     "PICTURE_DPI",
     "Comparison",
-    "Device",
     "Extra",
+    "Gpu",
     "Info",
     "Limits",
     "Picture",

@@ -8,11 +8,13 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Device", "Devices", "devices"]
+from ..sims.gpu.device import without_device
+
+__all__ = ["Devices", "Gpu", "devices"]
 
 
 @dataclass(frozen=True)
-class Device:
+class Gpu:
     """A GPU.
 
     Attributes
@@ -25,7 +27,7 @@ class Device:
 
     Examples
     --------
-    >>> Device("a GPU", "9.0", 2**37).capability
+    >>> Gpu("a GPU", "9.0", 2**37).capability
     '9.0'
     """
 
@@ -42,7 +44,7 @@ class Devices:
     ----------
     words : str
         What was found, or what is missing and how to get it.
-    found : list of Device
+    found : list of Gpu
 
     Examples
     --------
@@ -51,7 +53,7 @@ class Devices:
     """
 
     words: str
-    found: list[Device] = field(default_factory=list)
+    found: list[Gpu] = field(default_factory=list)
 
 
 def devices() -> Devices:
@@ -67,31 +69,34 @@ def devices() -> Devices:
     True
     """
     if importlib.util.find_spec("cupy") is None:
-        return Devices("CuPy is not installed: pip install 'pitfalls[gpu]' to use a GPU")
+        return Devices("{}. {}.".format(*without_device()))
     try:
         # CuPy warns where it finds no CUDA; whatever it lacks is told below.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             cupy = importlib.import_module("cupy")
-            found = _found(cupy.cuda.runtime)
+            version = cupy.__version__
+            try:
+                found = _found(cupy.cuda.runtime)
+            except cupy.cuda.runtime.CUDARuntimeError as error:
+                return Devices("CuPy {}: {}. {}.".format(version, *without_device(cupy, error)))
     # A broken driver or library can raise anything, and is what this function reports.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return Devices(f"CuPy is installed, and no GPU can be used: {reason}")
-    version = cupy.__version__
     if not found:
-        return Devices(f"CuPy {version} is installed, and there is no GPU")
+        return Devices("CuPy {}: {}. {}.".format(version, *without_device(cupy)))
     count = f"{len(found)} GPU" + ("s" if len(found) > 1 else "")
     return Devices(f"CuPy {version}: {count}", found)
 
 
-def _found(runtime: Any) -> list[Device]:
+def _found(runtime: Any) -> list[Gpu]:
     found = []
     for index in range(runtime.getDeviceCount()):
         facts = runtime.getDeviceProperties(index)
         name = facts["name"]
         found.append(
-            Device(
+            Gpu(
                 name.decode() if isinstance(name, bytes) else str(name),
                 f"{facts['major']}.{facts['minor']}",
                 int(facts["totalGlobalMem"]),

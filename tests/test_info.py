@@ -17,7 +17,7 @@ import pytest
 from pitfalls import show, studies
 from pitfalls.cli import main
 from pitfalls.studies.caches import caches
-from pitfalls.studies.devices import Device, devices
+from pitfalls.studies.devices import Gpu, devices
 from pitfalls.theory.memory import available
 
 SECTIONS = ["schema", "versions", "extras", "machine", "blas", "devices", "caches"]
@@ -148,7 +148,8 @@ def test_blas_is_numpys_and_scipys():
 def fake_cupy(monkeypatch, **runtime):
     """CuPy as it would be with that CUDA runtime."""
     cupy = SimpleNamespace(__version__="14.0", cuda=SimpleNamespace())
-    cupy.cuda.runtime = SimpleNamespace(**runtime)
+    versions = {"driverGetVersion": lambda: 12040, "runtimeGetVersion": lambda: 13020}
+    cupy.cuda.runtime = SimpleNamespace(CUDARuntimeError=OSError, **versions, **runtime)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(importlib, "import_module", lambda name: cupy)
 
@@ -165,7 +166,9 @@ def test_without_cupy_its_extra_is_named_and_nothing_is_imported(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", raising(AssertionError("imported")))
     found = devices()
     assert found.found == []
-    assert found.words.startswith("CuPy is not installed: pip install 'pitfalls[gpu]'")
+    assert found.words.startswith(
+        "CuPy is not installed. Install it with: pip install 'pitfalls[gpu]'"
+    )
 
 
 def test_gpus_are_named_with_what_they_have(monkeypatch):
@@ -173,7 +176,7 @@ def test_gpus_are_named_with_what_they_have(monkeypatch):
     fake_cupy(monkeypatch, getDeviceCount=lambda: 2, getDeviceProperties=lambda index: facts)
     found = devices()
     assert found.words == "CuPy 14.0: 2 GPUs"
-    assert found.found == [Device("NVIDIA H200", "9.0", 2**37)] * 2
+    assert found.found == [Gpu("NVIDIA H200", "9.0", 2**37)] * 2
 
 
 def test_gpus_are_shown(monkeypatch, capsys):
@@ -188,10 +191,19 @@ def test_gpus_are_shown(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("runtime", "words"),
     [
-        ({"getDeviceCount": lambda: 0}, "CuPy 14.0 is installed, and there is no GPU"),
         (
-            {"getDeviceCount": raising(RuntimeError("driver\ntoo old"))},
-            "CuPy is installed, and no GPU can be used: driver too old",
+            {"getDeviceCount": lambda: 0},
+            "CuPy 14.0: the driver sees no CUDA device. Is CUDA_VISIBLE_DEVICES empty? "
+            "`nvidia-smi` lists the devices.",
+        ),
+        (
+            {"getDeviceCount": raising(OSError("cudaErrorInsufficientDriver"))},
+            "CuPy 14.0: the driver knows CUDA 12.4, and CuPy needs 13.2. Update the driver, or "
+            "install the CuPy of its version (cupy-cuda12x[ctk]).",
+        ),
+        (
+            {"getDeviceCount": raising(RuntimeError("driver\nbroken"))},
+            "CuPy is installed, and no GPU can be used: driver broken",
         ),
         (
             {"getDeviceCount": raising(ImportError())},

@@ -18,7 +18,7 @@ from pitfalls.sims import (
     minority_found,
     xrm,
 )
-from pitfalls.sims.seeds import generator, seed_sequence
+from pitfalls.sims.seeds import TWINS, generator, seed_sequence
 from pitfalls.theory import Objective, Setting, SettingError
 
 SMALL = Setting(60, 90, 0.8, 3.0, 0.3, core_noise=0.2, spurious_noise=0.1)
@@ -31,7 +31,7 @@ def softmax(logits):
 
 def plain_cross_risk(sample, seed, learning_rate, steps, starts=(0.0, 0.0)):
     """Two-logit softmax models on explicit features, one example and one class at a time."""
-    rng = generator(seed_sequence(seed), xrm._TWINS)
+    rng = generator(seed_sequence(seed), TWINS)
     n = sample.n
     own = rng.integers(0, 2, n)
     x, labels = sample.features, (sample.labels > 0).astype(int)
@@ -80,7 +80,7 @@ def test_twins_start_in_directions_of_their_own():
         cross_risk(sample, seed, steps=0, initial=pair)[:, 1] * sample.labels
         for seed, pair in ((0, (far, far)), (1, (far, far)), (0, (far, (0.0, 0.0, 0.0))))
     ]
-    own = generator(seed_sequence(0), xrm._TWINS).integers(0, 2, sample.n)
+    own = generator(seed_sequence(0), TWINS).integers(0, 2, sample.n)
     # Whom the second twin holds out, the first has trained on.
     assert (starts[2][own == 0] == 0).all()
     np.testing.assert_array_equal(starts[0][own == 1], starts[2][own == 1])
@@ -151,7 +151,7 @@ def test_mat_and_erm_have_one_limit():
 
 def test_the_seed_of_a_draw_is_none_of_the_twins():
     stream = seed_sequence(0)
-    twins = generator(stream, xrm._TWINS).random(4)
+    twins = generator(stream, TWINS).random(4)
     others = [generator(stream, 2**31 + k).random(4) for k in range(40)]
     others += [np.random.default_rng(child).random(4) for child in stream.spawn(4)]
     assert all((other != twins).all() for other in others)
@@ -251,11 +251,9 @@ def test_what_cannot_be_trained_is_refused(field, options):
 
 
 def test_bytes_do_not_depend_on_the_threads(monkeypatch):
-    from pitfalls.sims import half
-
     sample, found = draw(Setting.figure_1(n=400, d=800), 0), []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(half, "cores", lambda threads=threads: threads)
+        monkeypatch.setattr("pitfalls.sims.threads.cores", lambda threads=threads: threads)
         found.append(cross_risk(sample, 0, steps=30).tobytes())
     assert len(set(found)) == 1
 

@@ -15,7 +15,7 @@ from ..cells import groups_of, means_of
 from ..gram import DenseGram
 from ..record import observed_groups
 from ..sample import Sample, Start
-from ..seeds import child_stream, generator
+from ..seeds import DEVICE, child_stream, generator
 from .device import Device
 from .shape import pitch
 
@@ -26,8 +26,6 @@ Stream: TypeAlias = np.random.SeedSequence
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Of a replicate's stream: beyond what `pitfalls.sims.draw` takes of it.
-_DEVICE = 2**31 + 2**24
 _THREADS = 128
 _TILE = 64
 # Columns of explicit features at a time; a multiple of four.
@@ -105,7 +103,7 @@ class Batch:
         if kind not in ("gram", "explicit"):
             raise SettingError("kind", kind, "'gram' or 'explicit' on a GPU")
         xp, count = device.arrays, len(settings)
-        own = [child_stream(stream, _DEVICE).generate_state(2, np.uint64) for stream in streams]
+        own = [child_stream(stream, DEVICE).generate_state(2, np.uint64) for stream in streams]
         keys = xp.asarray(np.stack(own))
         sigmas = xp.asarray(np.array([float(setting.sigma) for setting in settings]))
         # The kernels take the rows of U one after the other.
@@ -172,7 +170,7 @@ class Batch:
         stream = None if self.streams is None else self.streams[index]
         labels = np.ones(n)
         if stream is not None:
-            labels = generator(stream, _DEVICE).choice((-1.0, 1.0), size=n)
+            labels = generator(stream, DEVICE).choice((-1.0, 1.0), size=n)
         return Sample(
             plane,
             labels,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any, Literal, NoReturn, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...theory import PitfallsError, ResourceError, SettingError
 from .sources import OPTIONS, source
 
-__all__ = ["Backend", "CudaDevice", "Device", "chosen", "open_device"]
+__all__ = ["Backend", "CudaDevice", "Device", "chosen", "open_device", "without_device"]
 
 
 # What the largest kernel takes, of all that do not keep their array in shared memory.
@@ -110,6 +110,52 @@ class CudaDevice:
         return cast("NDArray[Any]", self.arrays.asnumpy(array))
 
 
+def without_device(cupy: Any = None, error: Exception | None = None) -> tuple[str, str]:
+    """What there is where a GPU should be, and what to do.
+
+    Parameters
+    ----------
+    cupy : module, optional
+        None where it is not installed.
+    error : Exception, optional
+        Of the CUDA runtime; none where it counts no devices.
+
+    Examples
+    --------
+    >>> without_device()[0]
+    'CuPy is not installed'
+    """
+    if cupy is None:
+        return (
+            "CuPy is not installed",
+            "Install it with: pip install 'pitfalls[gpu]' "
+            "(for CUDA 12: pip install 'cupy-cuda12x[ctk]')",
+        )
+    if error is None or "NoDevice" in str(error):
+        return (
+            "the driver sees no CUDA device",
+            "Is CUDA_VISIBLE_DEVICES empty? `nvidia-smi` lists the devices",
+        )
+    try:
+        driver = cupy.cuda.runtime.driverGetVersion()
+    except cupy.cuda.runtime.CUDARuntimeError:
+        driver = 0
+    runtime = cupy.cuda.runtime.runtimeGetVersion()
+    if driver == 0:
+        return "there is no NVIDIA driver", "Install it (`nvidia-smi` must list a device)"
+    if driver // 1000 < runtime // 1000:
+        return (
+            f"the driver knows CUDA {_dotted(driver)}, and CuPy needs {_dotted(runtime)}",
+            "Update the driver, or install the CuPy of its version (cupy-cuda12x[ctk])",
+        )
+    return f"CUDA fails ({error})", "`nvidia-smi` tells whether the device is well"
+
+
+def _refused(cupy: Any = None, error: Exception | None = None) -> ResourceError:
+    found, fix = without_device(cupy, error)
+    return ResourceError(f"backend 'gpu': {found}. {fix}, or use backend 'cpu'.")
+
+
 def open_device() -> CudaDevice:
     """The current CUDA device.
 
@@ -119,10 +165,7 @@ def open_device() -> CudaDevice:
         There is no CuPy, no driver, no device, or a driver that is too old, with what to do.
     """
     if importlib.util.find_spec("cupy") is None:
-        raise ResourceError(
-            "backend 'gpu': CuPy is not installed. Install it with: pip install 'pitfalls[gpu]' "
-            "(for CUDA 12: pip install 'cupy-cuda12x[ctk]'), or use backend 'cpu'."
-        )
+        raise _refused()
     try:
         import cupy
     except ImportError as error:
@@ -137,12 +180,9 @@ def open_device() -> CudaDevice:
             # A device that others hold, or that has no memory left, says so here and not later.
             cupy.zeros(1)
     except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.memory.OutOfMemoryError) as error:
-        _refuse(cupy, error)
+        raise _refused(cupy, error) from error
     if count == 0:
-        raise ResourceError(
-            "backend 'gpu': the driver sees no CUDA device. Is CUDA_VISIBLE_DEVICES empty? "
-            "`nvidia-smi` lists the devices; or use backend 'cpu'."
-        )
+        raise _refused(cupy)
     if device.most_shared < _LEAST_SHARED:
         raise ResourceError(
             f"backend 'gpu': a block has {device.most_shared // 1024} KiB of shared memory on "
@@ -150,25 +190,6 @@ def open_device() -> CudaDevice:
             "capability 8.0 or later, or backend 'cpu'."
         )
     return device
-
-
-def _refuse(cupy: Any, error: Exception) -> NoReturn:
-    """What an error of the CUDA runtime means, and what to do."""
-    try:
-        driver = cupy.cuda.runtime.driverGetVersion()
-    except cupy.cuda.runtime.CUDARuntimeError:
-        driver = 0
-    runtime = cupy.cuda.runtime.runtimeGetVersion()
-    if "NoDevice" in str(error):
-        found, fix = "the driver sees no CUDA device", "Is CUDA_VISIBLE_DEVICES empty?"
-    elif driver == 0:
-        found, fix = "there is no NVIDIA driver", "Install it (`nvidia-smi` must list a device)"
-    elif driver // 1000 < runtime // 1000:
-        found = f"the driver knows CUDA {_dotted(driver)}, and CuPy needs {_dotted(runtime)}"
-        fix = "Update the driver, or install the CuPy of its version (cupy-cuda12x[ctk])"
-    else:
-        found, fix = f"CUDA fails ({error})", "`nvidia-smi` tells whether the device is well"
-    raise ResourceError(f"backend 'gpu': {found}. {fix}, or use backend 'cpu'.") from error
 
 
 def _dotted(version: int) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ...theory import PitfallsError, ResourceError
+from .device import without_device
 from .sources import INSTANCES, OPTIONS, source
 
 __all__ = ["ARCHITECTURES", "Compiled", "compile_report"]
@@ -68,7 +69,7 @@ def compile_report(architecture: str) -> list[Compiled]:
     """
     if importlib.util.find_spec("cupy") is None:
         raise ResourceError(
-            "NVRTC: CuPy is not installed. pip install 'pitfalls[nvrtc]', which needs no GPU."
+            f"NVRTC: {without_device()[0]}. pip install 'pitfalls[nvrtc]', which needs no GPU."
         )
     return [each for file in INSTANCES for each in _compile(file, architecture)]
 

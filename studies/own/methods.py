@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sims import memorization_aware
-from ...sims.seeds import generator, seed_sequence
+from ...sims.seeds import SUBSET, generator, seed_sequence
 from ...theory import (
     MAJORITY,
     MINORITY,
@@ -25,9 +25,6 @@ from .prepare import Prepared
 __all__ = ["METHODS", "objective"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-# Beyond the streams that draws, XRM and balanced subsampling have of a seed.
-_SUBSET = 2**31 + 2**22
 
 # XRM's learning rate times the largest curvature, in the paper's Figure 1: 0.02 · (1 + γ² + κ).
 _RATE = 0.53
@@ -66,7 +63,7 @@ def _logit_shifting(prepared: Prepared, seed: int) -> Objective:
 def _subsampling(prepared: Prepared, seed: int) -> Objective:
     """As many examples of each part, at random; the others have no weight."""
     parts, counts = _parts(prepared)
-    rng = generator(seed_sequence(seed), _SUBSET)
+    rng = generator(seed_sequence(seed), SUBSET)
     few = int(counts.min())
     weight = np.zeros(parts.size)
     for part in range(len(counts)):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ...sims.seeds import generator
+from ...sims.seeds import TEST, generator
 from ...theory import Setting
 from ...theory.theorem import fact
 from ..figure_1 import Pipeline, figure_1_setting, pipeline
@@ -20,10 +20,6 @@ from ..statements import Statement, exact, under
 from .common import RHO
 
 __all__ = ["figure_1"]
-
-# Beyond the streams of a draw and of what is estimated from it.
-_TEST = 2**31 + 2**23
-
 
 POINTS = 500
 """Test points of a group that published accuracies are read off."""
@@ -42,7 +38,7 @@ _WORDS = {
 def _read_off(seed: np.random.SeedSequence) -> dict[str, tuple[float, float]]:
     """What one run has at each published number's place: exactly, and on 500 test points."""
     done = pipeline(figure_1_setting(), seed, record=_RECORD)
-    rng = generator(seed, _TEST)
+    rng = generator(seed, TEST)
     clean, erm, mat = (
         run.accuracy(where) for run, where in zip(done.runs, done.settings, strict=True)
     )
@@ -74,7 +70,7 @@ def _some_wrong(done: Pipeline, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _from_then_on(wrong: NDArray[np.bool_]) -> float:
-    """The first recorded step after all that are."""
+    """The first recorded step after the last wrong one."""
     after = int(np.flatnonzero(wrong).max(initial=-1)) + 1
     return float(_RECORD[after]) if after < len(_RECORD) else np.inf
 
