@@ -34,12 +34,13 @@ PUBLIC = {
     | {"decoding", "generalization", "group_accuracy", "orthogonal", "proportional", "theorem"},
     "pitfalls.theory.generalization": {
         "EarlyStopping",
-        "Groups",
+        "PerGroup",
         "accuracy_interval",
         "early_stopping",
         "examples_needed",
         "gap",
         "test_loss",
+        "window",
     },
     "pitfalls.theory.decoding": {"decoded", "refit", "refit_examples", "subspace_accuracy"},
     "pitfalls.theory.orthogonal": {

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
+from .accuracy import GroupAccuracy
 from .errors import NotSeparableError, SettingError
 from .objective import Objective
-from .results import GroupAccuracy, Solution, Trajectory
+from .results import Solution, Trajectory
 from .setting import MAJORITY, MINORITY, Setting
 
 __all__ = ["NODES", "CellSystem", "cell_system", "not_separable_in_plane"]

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
+from .accuracy import GroupAccuracy, group_accuracy
 from .arguments import checked_between, checked_count, checked_number
 from .errors import NotSeparableError, PitfallsError, SettingError
 from .proportional import max_margin
-from .results import GroupAccuracy, Solution, Trajectory, group_accuracy
+from .results import Solution, Trajectory
 from .setting import Setting
 
 __all__ = ["decoded", "refit", "refit_examples", "subspace_accuracy"]

@@ -22,12 +22,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root
 from scipy.special import expit, ndtr
 
+from .accuracy import GroupAccuracy
 from .arguments import checked_strengths
 from .cells import CellSystem, cell_system
 from .errors import PitfallsError
 from .objective import Objective
 from .proximal import proximal
-from .results import GroupAccuracy, Trajectory
+from .results import Trajectory
 from .ridge import log_time
 from .setting import MAJORITY, MINORITY, Setting
 

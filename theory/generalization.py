@@ -14,22 +14,25 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
+from .accuracy import GroupAccuracy, margin_moments
 from .arguments import checked_between, checked_count, checked_share
 from .errors import SettingError
+from .hinge import hinge
 from .memory import require
-from .results import GroupAccuracy, Trajectory
+from .results import Trajectory
 from .setting import Setting
 
 __all__ = [
     "EarlyStopping",
-    "Groups",
+    "PerGroup",
     "accuracy_interval",
     "early_stopping",
     "examples_needed",
     "gap",
     "test_loss",
+    "window",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
@@ -38,7 +41,7 @@ _NODES = 64
 _FAR, _POINTS = 40.0, 120
 
 
-class Groups(NamedTuple):
+class PerGroup(NamedTuple):
     """A number over time, of each group and on average.
 
     Attributes
@@ -47,7 +50,7 @@ class Groups(NamedTuple):
 
     Examples
     --------
-    >>> Groups._fields
+    >>> PerGroup._fields
     ('majority', 'minority', 'average')
     """
 
@@ -56,7 +59,7 @@ class Groups(NamedTuple):
     average: Array
 
 
-def gap(run: Trajectory, setting: Setting) -> Groups:
+def gap(run: Trajectory, setting: Setting) -> PerGroup:
     """Training accuracy less test accuracy, per group.
 
     Training accuracy is to training labels, by observed group; test accuracy to true ones. With
@@ -69,7 +72,7 @@ def gap(run: Trajectory, setting: Setting) -> Groups:
 
     Returns
     -------
-    Groups
+    PerGroup
 
     Examples
     --------
@@ -82,14 +85,14 @@ def gap(run: Trajectory, setting: Setting) -> Groups:
     array([0.  , 1.  , 0.21])
     """
     test = run.accuracy(setting)
-    return Groups(
+    return PerGroup(
         run.train.majority - test.majority,
         run.train.minority - test.minority,
         run.train.average - test.average,
     )
 
 
-def test_loss(run: Trajectory, setting: Setting) -> Groups:
+def test_loss(run: Trajectory, setting: Setting) -> PerGroup:
     """Mean logistic loss E log(1 + e^{−m}) on test data with true labels, per group.
 
     A test margin m is Gaussian (see `group_accuracy`). Where its deviation is below 1 by
@@ -104,7 +107,7 @@ def test_loss(run: Trajectory, setting: Setting) -> Groups:
 
     Returns
     -------
-    Groups
+    PerGroup
 
     Examples
     --------
@@ -113,11 +116,9 @@ def test_loss(run: Trajectory, setting: Setting) -> Groups:
     >>> test_loss(orthogonal.flow(setting, Objective.erm(), [0.0, 20.0]), setting).average.round(3)
     array([0.693, 0.171])
     """
-    core, pull = run.core, setting.gamma * run.spurious
-    noise = np.hypot(setting.core_noise * core, setting.spurious_noise * pull)
-    deviation = np.hypot(noise, setting.sigma * run.memory * (setting.d > 0))
-    majority, minority = (_expected_loss(mean, deviation) for mean in (core + pull, core - pull))
-    return Groups(majority, minority, setting.rho * majority + (1 - setting.rho) * minority)
+    *means, deviation = margin_moments(run.core, run.spurious, run.memory, setting)
+    majority, minority = (_expected_loss(mean, deviation) for mean in means)
+    return PerGroup(majority, minority, setting.rho * majority + (1 - setting.rho) * minority)
 
 
 test_loss.__test__ = False  # type: ignore[attr-defined]  # for pytest
@@ -135,9 +136,8 @@ def _expected_loss(mean: Array, deviation: Array) -> Array:
         np.exp(-(((sign * size - mean[:, None]) / wide) ** 2) / 2) for sign in (-1, 1)
     ) / (math.sqrt(2 * math.pi) * wide)
     rest = density @ bounded
-    ratio = mean / wide[:, 0]
-    hinge = wide[:, 0] * np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi) - mean * ndtr(-ratio)
-    return np.asarray(np.where(deviation < 1, narrow @ masses / masses.sum(), hinge + rest))
+    ramp = hinge(-mean, wide[:, 0] ** 2).first
+    return np.asarray(np.where(deviation < 1, narrow @ masses / masses.sum(), ramp + rest))
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,27 @@ class EarlyStopping:
     last: GroupAccuracy[float]
 
 
+def window(times: Array, values: Array, tolerance: float) -> tuple[float, float]:
+    """The first and the last recorded time around the best at which all but a little of it is had.
+
+    Parameters
+    ----------
+    times, values : arrays (T,)
+    tolerance : float
+        What a value may lack of the best.
+
+    Examples
+    --------
+    >>> window(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.9, 0.895, 0.6]), 0.01)
+    (2.0, 3.0)
+    """
+    best = int(values.argmax())
+    outside = np.flatnonzero(values < values[best] - tolerance)
+    first = int(outside[outside < best].max(initial=-1)) + 1
+    last = int(outside[outside > best].min(initial=len(values))) - 1
+    return float(times[first]), float(times[last])
+
+
 def early_stopping(run: Trajectory, setting: Setting, tolerance: float = 0.01) -> EarlyStopping:
     """When to stop for the worst group, how exactly, and what other rules cost.
 
@@ -213,10 +234,6 @@ def early_stopping(run: Trajectory, setting: Setting, tolerance: float = 0.01) -
     tolerance = checked_share("tolerance", tolerance)
     test = run.accuracy(setting)
     best = int(test.worst.argmax())
-    near = test.worst >= test.worst[best] - tolerance
-    outside = np.flatnonzero(~near)
-    first = int(outside[outside < best].max(initial=-1)) + 1
-    last = int(outside[outside > best].min(initial=len(near))) - 1
     by_average = int(test.average.argmax())
     by_loss = int(test_loss(run, setting).average.argmin())
 
@@ -228,7 +245,7 @@ def early_stopping(run: Trajectory, setting: Setting, tolerance: float = 0.01) -
     return EarlyStopping(
         time=float(run.times[best]),
         accuracy=at(best),
-        window=(float(run.times[first]), float(run.times[last])),
+        window=window(run.times, test.worst, tolerance),
         average_time=float(run.times[by_average]),
         at_average=at(by_average),
         loss_time=float(run.times[by_loss]),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..accuracy import GroupAccuracy
 from ..arguments import (
     Record,
     checked_count,
@@ -21,7 +22,7 @@ from ..cells import CellSystem, cell_system
 from ..errors import SettingError
 from ..memory import require
 from ..objective import Objective
-from ..results import GroupAccuracy, Trajectory
+from ..results import Trajectory
 from ..setting import MAJORITY, MINORITY, Setting
 from .response import Response
 from .result import MeanField

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from scipy.special import betaincc, ndtri
 
 from .. import decoding, orthogonal, proportional
+from ..accuracy import GroupAccuracy
 from ..objective import Objective
-from ..results import GroupAccuracy, Solution, Trajectory
+from ..results import Solution, Trajectory
 from ..setting import Setting
 
 __all__ = [
