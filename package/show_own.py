@@ -136,7 +136,7 @@ def _show_run(console: Console, training: OwnTraining, run: OwnRun) -> None:
         _say(console, "These examples cannot be separated: training ends at a finite minimiser.")
     off = largest(training, run)
     if off is not None:
-        where = "in the limit" if np.isinf(off.time) else f"at {off.time:.3g}"
+        where = "in the limit" if np.isinf(off.place) else f"at {off.place:.3g}"
         _say(
             console,
             f"Furthest from the prediction: {off.group} {where}, {off.counted:.3f} counted, "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from .statements import Measured
+from .statements import Measured, combined
 
 __all__ = ["Extrapolation", "bias_exponent", "extrapolate"]
 
@@ -82,18 +82,7 @@ def _fits(means: Sequence[Measured], n: Array, freedom: float | None) -> Iterato
     columns = np.column_stack((np.ones(len(n)), 1 / n))
     limit, bias = np.linalg.solve(columns.T @ (columns * n[:, None]), columns.T * n)
     for coefficients in (limit, bias, np.array([1.0, -3.0, 2.0])):
-        yield _combined(means, coefficients, freedom)
-
-
-def _combined(means: Sequence[Measured], coefficients: Array, freedom: float | None) -> Measured:
-    """A linear combination; its freedom is given where the variances are one estimate."""
-    parts = np.array([each.standard_error for each in means]) ** 2 * coefficients**2
-    freedoms = np.array([each.freedom for each in means])
-    variance = float(parts.sum())
-    if freedom is None:
-        freedom = variance**2 / float((parts**2 / freedoms).sum()) if variance > 0 else 1.0
-    mean = float(coefficients @ [each.mean for each in means])
-    return Measured(mean, math.sqrt(variance), freedom)
+        yield combined(means, coefficients, freedom)
 
 
 def bias_exponent(

@@ -1,4 +1,4 @@
-"""Curves over time: which one is highest when, and where one is near its best."""
+"""Curves over time: which one is highest when."""
 
 from __future__ import annotations
 
@@ -8,33 +8,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stretch", "leads", "window"]
+__all__ = ["Stretch", "leads"]
 
 Array: TypeAlias = NDArray[np.float64]
 Stretch: TypeAlias = tuple[float, float]
-
-
-def window(times: Array, values: Array, tolerance: float) -> Stretch:
-    """The first and the last recorded time around the best at which all but a little of it is had.
-
-    As `early_stopping` has it.
-
-    Parameters
-    ----------
-    times, values : arrays (T,)
-    tolerance : float
-        What a value may lack of the best.
-
-    Examples
-    --------
-    >>> window(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.9, 0.895, 0.6]), 0.01)
-    (2.0, 3.0)
-    """
-    best = int(values.argmax())
-    outside = np.flatnonzero(values < values[best] - tolerance)
-    first = int(outside[outside < best].max(initial=-1)) + 1
-    last = int(outside[outside > best].min(initial=len(values))) - 1
-    return float(times[first]), float(times[last])
 
 
 def leads(times: Array, values: Array) -> list[list[Stretch]]:

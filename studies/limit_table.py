@@ -12,13 +12,12 @@ from scipy.special import ndtr
 from ..theory import Setting, Solution
 from .extrapolation import Extrapolation
 from .limit_design import SIZES, Case, theorem_limit
-from .measure import minority_margin
 from .statements import FALSE_ALARM, Measured, Statement
 
 __all__ = ["CERTAIN", "NAMES", "Limits", "Row", "numbers", "probit"]
 
 NAMES = ("minority", "core", "spurious", "memory", "support")
-"""What is compared; the minority's accuracy by its probit, the margin in standard deviations."""
+"""What is compared; the minority's accuracy by its probit: its margin in standard deviations."""
 
 CERTAIN = 1e9
 """A probit beyond which an accuracy is 0 or 1."""
@@ -328,7 +327,7 @@ def numbers(weights: Solution, setting: Setting) -> dict[str, float]:
     >>> round(numbers(w, Setting(9, 9, 0.9, 5.0, 0.5))["minority"], 6)
     2.0
     """
-    score = probit(*minority_margin(weights, setting))
+    score = min(max(weights.score(setting).minority, -CERTAIN), CERTAIN)
     values = (score, weights.core, weights.spurious, weights.memory)
     support = math.nan if weights.support is None else weights.support
     return dict(zip(NAMES, (*values, support), strict=True))

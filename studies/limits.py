@@ -30,8 +30,8 @@ __all__ = ["Survey", "limits", "survey"]
 Seed: TypeAlias = np.random.SeedSequence
 
 _WORDS = ("the probit of the minority accuracy", "w_y", "w_a", "‖w_ε‖", "share of support vectors")
-# No more examples than features support a margin. Where all draws together are fewer than so many
-# examples short of that, or have fewer at all, the share is a rare count: no normal scores.
+# Expected number of support vectors in all draws, or of examples short of the bound min(1, d/n),
+# below which the share is a rare count: no normal scores.
 _RARE = 100
 # Explicit features are n·d numbers: only settings with d/n up to this.
 _EXPLICIT = 10.0

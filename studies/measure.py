@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
@@ -14,7 +13,7 @@ from ..theory import Objective, Setting, Solution
 from ..theory.theorem import Fact
 from .statements import Measured, Statement, extrapolated, statistical, under
 
-__all__ = ["SIZE", "Cell", "against", "measure", "minority_margin"]
+__all__ = ["SIZE", "Cell", "against", "measure"]
 
 Seed: TypeAlias = np.random.SeedSequence
 Batch: TypeAlias = Callable[[Callable[[Seed], Any], str], list[Any]]
@@ -68,23 +67,7 @@ class Cell(NamedTuple):
         >>> round(Cell(Setting(9, 9, 0.9, 5.0, 0.5), Objective.erm(), [], []).score(w), 6)
         2.0
         """
-        mean, deviation = minority_margin(weights, self.setting)
-        return mean / deviation
-
-
-def minority_margin(weights: Solution, setting: Setting) -> tuple[float, float]:
-    """Mean and standard deviation of the margin of a test example of the minority.
-
-    Examples
-    --------
-    >>> w = Solution(core=0.6, spurious=0.1, memory=0.1)
-    >>> mean, deviation = minority_margin(w, Setting(9, 9, 0.9, 5.0, 0.5))
-    >>> round(mean, 6), deviation
-    (0.1, 0.05)
-    """
-    core, pull = weights.core, setting.gamma * weights.spurious
-    noise = math.hypot(setting.core_noise * core, setting.spurious_noise * pull)
-    return core - pull, math.hypot(noise, setting.sigma * weights.memory)
+        return weights.score(self.setting).minority
 
 
 def measure(

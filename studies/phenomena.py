@@ -41,6 +41,8 @@ class Number(NamedTuple):
     Attributes
     ----------
     phenomenon, words : str
+    probit : bool
+        It is a probit, or a difference of two.
 
     Examples
     --------
@@ -50,24 +52,37 @@ class Number(NamedTuple):
 
     phenomenon: str
     words: str
+    probit: bool = False
 
 
 PHENOMENA = ("train and test", "label noise", "delay", "early stopping", "decoding")
 
 NUMBERS = {
     "fitted": Number("train and test", "log t from which 90 % of the training minority is right"),
-    "unseen": Number("train and test", "the probit of the minority's test accuracy then"),
+    "unseen": Number(
+        "train and test", "the probit of the minority's test accuracy then", probit=True
+    ),
     "peak": Number("label noise", "log t at which the minority's test accuracy is greatest"),
-    "fall": Number("label noise", "by how much its probit falls from there to t = 10⁸"),
+    "fall": Number(
+        "label noise", "by how much its probit falls from there to t = 10⁸", probit=True
+    ),
     "recovered": Number("delay", "log t of the last change of sign of the minority's test margin"),
-    "best": Number("early stopping", "the probit of the minority's best test accuracy"),
+    "best": Number(
+        "early stopping", "the probit of the minority's best test accuracy", probit=True
+    ),
     "opened": Number("early stopping", "log t from which the minority has all but 0.05 of it"),
     "closed": Number("early stopping", "log t until which it has"),
-    "by-average": Number("early stopping", "the minority's probit, stopped by average accuracy"),
-    "by-loss": Number("early stopping", "the minority's probit, stopped by average test loss"),
+    "by-average": Number(
+        "early stopping", "the minority's probit, stopped by average accuracy", probit=True
+    ),
+    "by-loss": Number(
+        "early stopping", "the minority's probit, stopped by average test loss", probit=True
+    ),
     "decoded": Number("decoding", "γw_a/w_y of the limit, by which its decoded accuracy goes"),
     "subspaces": Number("decoding", "the minority's accuracy by class subspaces"),
-    "refit": Number("decoding", "the probit of the accuracy of a refit on n/10 balanced examples"),
+    "refit": Number(
+        "decoding", "the probit of the accuracy of a refit on n/10 balanced examples", probit=True
+    ),
 }
 _FITTED, _TOLERANCE = 0.9, 0.05
 # The probit of an accuracy of 1 is as large as one likes; a count near none or all has no scatter.
@@ -309,4 +324,4 @@ def _comparable(name: str, prediction: float) -> bool:
         return False
     if name == "subspaces":
         return _CERTAIN < prediction < 1 - _CERTAIN
-    return "probit" not in NUMBERS[name].words or abs(prediction) < _LARGEST_SCORE
+    return not NUMBERS[name].probit or abs(prediction) < _LARGEST_SCORE

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import SettingError
+from ..theory.generalization import window
 from .comparison import SAME, TOLERANCE, Curve, Standing
-from .leads import leads, window
+from .leads import leads
 
 __all__ = ["standings"]
 

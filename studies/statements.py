@@ -18,6 +18,7 @@ __all__ = [
     "FALSE_ALARM",
     "Measured",
     "Statement",
+    "combined",
     "controlled",
     "convergence",
     "exact",
@@ -68,22 +69,42 @@ class Measured:
         return cls(float(array.mean()), error, array.size - 1)
 
 
+def combined(
+    means: Sequence[Measured], coefficients: ArrayLike, freedom: float | None = None
+) -> Measured:
+    """A linear combination of independent means.
+
+    Parameters
+    ----------
+    means : sequence of Measured
+    coefficients : array_like
+    freedom : float, optional
+        Where the variances are one estimate; Welch and Satterthwaite's by default.
+
+    Examples
+    --------
+    >>> combined([Measured(3.0, 0.3, 9), Measured(1.0, 0.4, 9)], [1.0, -1.0])
+    Measured(mean=2.0, standard_error=0.5, freedom=16.6...)
+    """
+    factors = np.asarray(coefficients, dtype=float)
+    parts = np.array([each.standard_error for each in means]) ** 2 * factors**2
+    variance = float(parts.sum())
+    if freedom is None:
+        freedoms = np.array([each.freedom for each in means])
+        freedom = variance**2 / float((parts**2 / freedoms).sum()) if variance > 0 else 1.0
+    mean = float(factors @ [each.mean for each in means])
+    return Measured(mean, math.sqrt(variance), freedom)
+
+
 def extrapolated(at_n: ArrayLike, at_2n: ArrayLike) -> Measured:
     """2·mean(2n) − mean(n): removes a bias of order 1/n, from independent draws.
-
-    The degrees of freedom are Welch and Satterthwaite's.
 
     Examples
     --------
     >>> extrapolated([1.1, 1.3], [1.0, 1.2]).mean.__round__(12)
     1.0
     """
-    small, large = Measured.of(at_n), Measured.of(at_2n)
-    parts = np.array([small.standard_error**2, 4 * large.standard_error**2])
-    variance = float(parts.sum())
-    freedoms = np.array([small.freedom, large.freedom])
-    freedom = variance**2 / float((parts**2 / freedoms).sum()) if variance > 0 else 1.0
-    return Measured(2 * large.mean - small.mean, math.sqrt(variance), freedom)
+    return combined([Measured.of(at_n), Measured.of(at_2n)], [-1.0, 2.0])
 
 
 def controlled(values: ArrayLike, controls: ArrayLike) -> Measured:

@@ -25,7 +25,7 @@ from pitfalls.studies import compare, compare_own
 from pitfalls.studies.compare import PREDICTED
 from pitfalls.studies.compare_own import counted_comparison
 from pitfalls.studies.comparison import Curve
-from pitfalls.studies.leads import leads, window
+from pitfalls.studies.leads import leads
 from pitfalls.studies.own import own_features, prediction, train_own
 from pitfalls.studies.standings import standings
 from pitfalls.studies.train import in_the_model
@@ -37,7 +37,7 @@ from pitfalls.theory import (
     Solution,
     proportional,
 )
-from pitfalls.theory.generalization import early_stopping
+from pitfalls.theory.generalization import early_stopping, window
 
 SMALL = Setting(200, 400, 0.8, 3.0, 0.4, 0.2, 0.2)
 TIME, LATEST = 7.0, 1e3

@@ -433,11 +433,11 @@ def test_a_difference_is_in_standard_deviations_of_a_count():
 def test_differences_are_of_both_groups_at_all_times_and_in_the_limit(four_parts):
     run = four_parts.runs[0]
     found = differences(four_parts, run)
-    assert [(each.group, each.time) for each in found] == [
+    assert [(each.group, each.place) for each in found] == [
         (group, time) for group in ("majority", "minority") for time in [*run.run.times, np.inf]
     ]
     for each in found[:4]:
-        k = list(run.run.times).index(each.time)
+        k = list(run.run.times).index(each.place)
         assert each.counted == run.test.groups.majority[k]
         assert each.predicted == run.predicted.accuracy.majority[k]
     assert largest(four_parts, run) == max(found, key=lambda each: abs(each.z))
@@ -447,7 +447,7 @@ def test_the_start_is_compared_with_nothing(four_parts):
     options = {"learning_rate": 0.01, "points": 3}
     start = train_own(four_parts.prepared.own, ["erm"], steps=0, **options)
     assert start.runs[0].run.times.tolist() == [0]
-    assert {each.time for each in differences(start, start.runs[0])} == {np.inf}
+    assert {each.place for each in differences(start, start.runs[0])} == {np.inf}
     run = train_own(four_parts.prepared.own, ["erm"], steps=9, **options).runs[0].run
     assert run.times == pytest.approx([0.01, 0.03, 0.09])
 

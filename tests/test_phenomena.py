@@ -174,6 +174,15 @@ def test_the_command_shows_the_table_and_gives_the_verdict(
     assert written["points"][0]["time"] is None
 
 
+def test_whether_a_number_is_a_probit_does_not_hang_on_its_words(monkeypatch):
+    # No normal scores where an accuracy is all but 0 or 1, whatever the number is called.
+    renamed = {name: number._replace(words="a number") for name, number in NUMBERS.items()}
+    monkeypatch.setattr(study, "NUMBERS", renamed)
+    refused = {name for name in NUMBERS if not study._comparable(name, 7.0)}
+    accuracies = {"unseen", "fall", "best", "by-average", "by-loss", "refit"}
+    assert refused == accuracies | {"subspaces"}
+
+
 def test_the_documents_table_is_that_of_its_run():
     root = Path(__file__).resolve().parents[1]
     run = json.loads((root / "docs" / "phenomena.json").read_text(encoding="utf-8"))

@@ -22,8 +22,8 @@ class Difference(NamedTuple):
     Attributes
     ----------
     group : str
-    time : float
-        Infinite for the limit; a strength λ on a ridge path.
+    place : float
+        Time, or strength λ on a ridge path; infinite for the limit.
     counted, predicted : float
     z : float
         Their difference over the standard deviation of a count that has the predicted mean (and
@@ -37,14 +37,14 @@ class Difference(NamedTuple):
     """
 
     group: str
-    time: float
+    place: float
     counted: float
     predicted: float
     z: float
 
 
 def difference(
-    group: str, time: float, counted: float, predicted: float, examples: int
+    group: str, place: float, counted: float, predicted: float, examples: int
 ) -> Difference:
     """The two, and how many standard deviations of a count of so many examples they are apart.
 
@@ -54,7 +54,7 @@ def difference(
     0.0
     """
     deviation = math.sqrt(predicted * (1 - predicted) / examples + 1 / (4 * examples**2))
-    return Difference(group, time, counted, predicted, (counted - predicted) / deviation)
+    return Difference(group, place, counted, predicted, (counted - predicted) / deviation)
 
 
 def differences(training: OwnTraining, run: OwnRun) -> list[Difference]:

@@ -92,7 +92,13 @@ def _run(training: OwnTraining, run: OwnRun) -> dict[str, Any]:
         "not_predicted": run.predicted.reason or None,
         "largest_difference": None
         if off is None
-        else {**off._asdict(), "time": off.time if np.isfinite(off.time) else None},
+        else {
+            "group": off.group,
+            "time": off.place if np.isfinite(off.place) else None,
+            "counted": off.counted,
+            "predicted": off.predicted,
+            "z": off.z,
+        },
     }
 
 

@@ -89,7 +89,7 @@ def column(
     values: ArrayLike | Sequence[Any],
     count: int,
     origin: Origin,
-    known: Column | None = None,
+    before: Column | None = None,
 ) -> Column:
     """A column from an array-like of ``count`` values, its names in order of appearance.
 
@@ -100,7 +100,7 @@ def column(
     values : array (count,)
     count : int
     origin : Origin
-    known : Column, optional
+    before : Column, optional
         What comes before it.
 
     Raises
@@ -128,7 +128,7 @@ def column(
             f"of shape ({count},)",
             f"One value for each of the {count} rows of features.",
         )
-    names = {} if known is None else {name: code for code, name in enumerate(known.names)}
+    names = {} if before is None else {name: code for code, name in enumerate(before.names)}
     codes = np.empty(count, np.int64)
     for row, value in enumerate(array.tolist()):
         try:
@@ -137,8 +137,8 @@ def column(
             fix = f"{origin.row(row)} {error}."
             raise SettingError(field, value, _KINDS, fix) from None
         codes[row] = MISSING if name is None else names.setdefault(name, len(names))
-    before = [] if known is None else [known.codes]
-    return Column(tuple(names), np.concatenate([*before, codes]))
+    earlier = [] if before is None else [before.codes]
+    return Column(tuple(names), np.concatenate([*earlier, codes]))
 
 
 def settled(role: str, found: Column, rows: Codes, count: int, origin: Origin) -> Column:

@@ -3,9 +3,9 @@
 from ..plan import Simulation
 from .cures import CURED, FAR, cure_over_time, cured_limits, lasting_cure
 from .finite import WAYS, over_time
+from .fitting import train_and_test
 from .late import orthogonal_data, same_data, shift_against_weight, without_memory
 from .margins import LADDER, noisy_cells, scaled_cells, thresholds, two_sides
-from .outside import train_and_test
 from .paper import figure_1
 from .random_features import cosines
 from .read_out import READ, decode

@@ -1,13 +1,12 @@
-"""The settings of the simulations, and what they read off weights."""
+"""The settings of the simulations, and how their statements name methods."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ...theory import Setting, Solution, Trajectory
+from ...theory import Setting
 
-__all__ = ["GAMMA", "RHO", "minority_margin", "slug", "with_memory"]
+__all__ = ["GAMMA", "RHO", "slug", "with_memory"]
 
 RHO, GAMMA = 0.9, 5.0
 
@@ -30,8 +29,3 @@ def with_memory(n: int, delta: float, kappa: float, **others: float) -> Setting:
 def slug(name: str) -> str:
     """An objective's name as part of a statement's."""
     return name.lower().replace(" ", "-")
-
-
-def minority_margin(weights: Solution | Trajectory) -> Any:
-    """The mean test margin of the minority at γ = 5."""
-    return weights.core - GAMMA * weights.spurious

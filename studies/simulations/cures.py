@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from ...sims import Sample, draw, gradient_flow
 from ...theory import MAJORITY, Objective, Setting, orthogonal, proportional
+from ...theory.crossing import minority_margin
 from ...theory.theorem import fact
 from ..measure import SIZE, against, measure
 from ..plan import Plan
 from ..statements import Statement, controlled, convergence, exact, under
 from ..train import curing_objective
-from .common import GAMMA, RHO, minority_margin, with_memory
+from .common import GAMMA, RHO, with_memory
 
 __all__ = ["CURED", "FAR", "cure_over_time", "cured_limits", "lasting_cure"]
 
@@ -74,7 +75,7 @@ def cure_over_time(plan: Plan) -> Iterator[Statement]:
     for delta in FAR:
         setting = with_memory(SIZE // 2, delta, kappa)
         cure = curing_objective(setting, orthogonal.curing_scale)
-        closed = minority_margin(orthogonal.flow(setting, cure, list(times.values())))
+        closed = minority_margin(orthogonal.flow(setting, cure, list(times.values())), setting)
 
         def one(
             seed: np.random.SeedSequence,
@@ -84,7 +85,7 @@ def cure_over_time(plan: Plan) -> Iterator[Statement]:
         ) -> tuple[Array, Array]:
             sample = draw(setting, seed)
             flow = gradient_flow(sample, cure, list(times.values()))
-            return minority_margin(flow) - closed, overlaps(sample, setting)
+            return minority_margin(flow, setting) - closed, overlaps(sample, setting)
 
         pairs = plan.batch(one, f"curing scale over time, d/n = {delta:g}")
         differences, sums = (np.array(each) for each in zip(*pairs, strict=True))

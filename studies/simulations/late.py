@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from ...sims import draw, gradient_descent, gradient_flow, max_margin
-from ...theory import Objective, Setting, angle, orthogonal
+from ...theory import Objective, Setting, Solution, angle, orthogonal
+from ...theory.crossing import minority_margin
 from ...theory.theorem import fact
 from ..measure import SIZE
 from ..plan import Plan
 from ..statements import Statement, convergence, exact, under
 from ..train import three_methods
-from .common import GAMMA, RHO, minority_margin, slug, with_memory
+from .common import GAMMA, RHO, slug, with_memory
 
 __all__ = ["orthogonal_data", "same_data", "shift_against_weight", "without_memory"]
 
@@ -84,12 +85,16 @@ def orthogonal_data(plan: Plan) -> Iterator[Statement]:
         row = exact(
             f"b.orthogonal.{slug(flow.name)}",
             f"orthogonal data, {flow.name}: minority margin of the simulated flow at t = 10¹⁰",
-            prediction=minority_margin(law.at(setting, objective, [1e10]).at(0)),
-            observed=minority_margin(flow.at(0)),
+            prediction=_margin(law.at(setting, objective, [1e10]).at(0), setting),
+            observed=_margin(flow.at(0), setting),
             tolerance=1e-4,
         )
         yield from under(law, [row])
     yield from under(law, [_descent(plan), _ratio(plan)])
+
+
+def _margin(weights: Solution, setting: Setting) -> float:
+    return float(minority_margin(weights, setting))
 
 
 def _descent(plan: Plan) -> Statement:
@@ -108,8 +113,8 @@ def _descent(plan: Plan) -> Statement:
     return exact(
         "b.orthogonal.descent",
         "d = 10⁹, ERM: minority margin of gradient descent at rate 0.2, t = 2·10⁴",
-        prediction=minority_margin(expected.at(0)),
-        observed=minority_margin(run.at(0)),
+        prediction=_margin(expected.at(0), setting),
+        observed=_margin(run.at(0), setting),
         tolerance=1e-3,
     )
 

@@ -114,7 +114,7 @@ class Sweep:
         return resolve({**self.fixed, **self.values(cell)})
 
     def temperature(self, name: str) -> float | None:
-        """Of a MAT objective, which each draw has its own of; None for the others."""
+        """The temperature of a MAT objective, which is estimated anew on each draw; else None."""
         return self.objectives[name].get("temperature")
 
     def objective(self, name: str, setting: Setting) -> Objective:

@@ -106,7 +106,7 @@ class _Here:
 def _deaf_children() -> Iterator[None]:
     """Processes started meanwhile do not hear Ctrl-C: the driver decides what it means.
 
-    It reaches the whole group. The driver hears it at the end, if it came meanwhile.
+    Ctrl-C reaches the whole group; if it comes meanwhile, the driver hears it at the end.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -157,7 +157,7 @@ class Store:
         Raises
         ------
         StoreError
-            There is none, it is none, or it is damaged.
+            There is no such file, it is no store, or it is damaged.
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no such store.")

@@ -61,7 +61,7 @@ def status(path: str | Path) -> Status:
     Raises
     ------
     StoreError
-        There is none, or it is damaged.
+        There is no such file, it is no store, or it is damaged.
     """
     with Store.read(Path(path)) as store:
         sweep = store.sweep

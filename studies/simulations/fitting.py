@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from ...sims import draw, gradient_flow, max_margin
 from ...theory import Objective, Solution, orthogonal
+from ...theory.crossing import minority_margin
 from ...theory.theorem import fact
 from ..delay import delay, peak
 from ..measure import SIZE
 from ..plan import Plan
 from ..statements import Statement, exact, under
-from .common import GAMMA, RHO, minority_margin, with_memory
+from .common import GAMMA, RHO, with_memory
 
 __all__ = ["train_and_test"]
 
@@ -47,7 +48,7 @@ def train_and_test(plan: Plan) -> Iterator[Statement]:
             prediction=at_once.at(setting),
             observed=float(run.train.minority[0]),
             tolerance=0.01,
-            note=f"test margin {minority_margin(run.at(0)):.1g}",
+            note=f"test margin {float(minority_margin(run.at(0), setting)):.1g}",
         )
         yield from under(at_once, [row])
     for noise in _NOISES:
