@@ -117,7 +117,7 @@ MUTATIONS = [
     ),
     Mutation(
         "P9",
-        "theory/proportional.py",
+        "theory/barrier.py",
         "np.append(frame.variance, 1 / delta)",
         "np.append(frame.variance, 1.01 / delta)",
         "test_theory_proportional.py::test_published_table",
@@ -194,7 +194,7 @@ MUTATIONS = [
     ),
     Mutation(
         "P14",
-        "theory/proportional.py",
+        "theory/barrier.py",
         "np.append(frame.variance, 1 / delta)",
         "np.append(frame.variance, 1.01 / delta)",
         "test_theory_proportional.py::"
