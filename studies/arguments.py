@@ -49,11 +49,11 @@ def check_workers(workers: int) -> None:
     Raises
     ------
     SettingError
-        It is below one.
+        It is no integer, or below one.
 
     Examples
     --------
     >>> check_workers(2)
     """
-    if workers < 1:
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise SettingError("workers", workers, "an integer ≥ 1")

@@ -84,6 +84,15 @@ def test_help_needs_no_numerical_library(tmp_path):
             assert f"'{heavy}'" not in line
 
 
+def test_a_reader_that_goes_away_ends_it_in_silence(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-W", "error", "-m", "pitfalls", "info"]
+    with os.fdopen(write, "wb") as output:
+        done = subprocess.run(command, cwd=tmp_path, stdout=output, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_version_is_the_installed_one(tmp_path):
     done = pitfalls("--version", folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"pitfalls {version('pitfalls')}\n")

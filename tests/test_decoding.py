@@ -83,15 +83,14 @@ def test_directions_lie_in_the_plane_so_far():
     assert (np.abs(np.mean(rows, axis=0) - expected) < 4 * error).all()
 
 
-def test_one_draw_is_near():
-    """The quick one: a single draw, within what draws scatter by."""
+def test_a_few_draws_are_near():
+    """The quick one: four draws, within what they scatter by and a bias of order 1/n."""
     setting, dimension, offset = CASES[3]
     expected = decoding.subspace_accuracy(setting, dimension, offset)
     found = counted(setting, dimension, offset, 4)
-    error = found.std(axis=0, ddof=1) / 2 + 0.01
-    assert abs(found.mean(axis=0) - (expected.majority, expected.minority)) == pytest.approx(
-        0, abs=4 * error.max()
-    )
+    error = found.std(axis=0, ddof=1) / 2
+    off = np.abs(found.mean(axis=0) - (expected.majority, expected.minority))
+    assert (off < 4 * error + 1 / setting.n).all()
 
 
 @given(

@@ -94,7 +94,9 @@ def test_decoded_is_what_the_plane_alone_says():
         for sign, accuracy in ((1, found.majority[k]), (-1, found.minority[k])):
             core, spurious = 1 + 0.3 * noise[0], 2.0 * (sign + 0.2 * noise[1])
             right = (run.core[k] * core + run.spurious[k] * spurious > 0).mean()
-            assert abs(accuracy - right) < 4 * math.sqrt(0.25 / noise.shape[1])
+            count = noise.shape[1]
+            error = math.sqrt(accuracy * (1 - accuracy) / count)
+            assert abs(accuracy - right) < 4 * error + 1 / count
     single = decoding.decoded(run.at(1), setting)
     assert single.minority == found.minority[1]
 

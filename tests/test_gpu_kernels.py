@@ -16,7 +16,7 @@ from pitfalls.sims.gpu import shape as shapes
 from pitfalls.sims.gpu import sources
 from pitfalls.sims.gpu.alone import numbers_of
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError, memory
-from samples import difference
+from samples import difference, z_scores
 from scipy.stats import chi2, kstest, norm
 
 SETTING = Setting(n=40, d=90, rho=0.8, gamma=3.0, sigma=0.4, core_noise=0.1, spurious_noise=0.2)
@@ -149,19 +149,24 @@ def test_lengths_are_chi_square(device, d):
 
 
 def test_explicit_features_have_the_law_of_the_factor(device, monkeypatch):
-    # In columns of eight at a time, and all at once: the same features, added up in another order.
-    setting = Setting(n=12, d=50, rho=0.5, gamma=1.0, sigma=0.5)
-    whole = gpu.Batch.draw(device, [setting] * 60, streams(60), "explicit")
+    n, d, count = 12, 15, 150
+    setting = Setting(n=n, d=d, rho=0.5, gamma=1.0, sigma=0.5)
+
+    def entries(kind, seed):
+        batch = gpu.Batch.draw(device, [setting] * count, streams(count, seed), kind)
+        return device.fetch(batch.matrices)[:, :, :n][:, *np.tril_indices(n)]
+
+    explicit, factor = entries("explicit", 0), entries("gram", 1)
     monkeypatch.setattr("pitfalls.sims.gpu.batch._COLUMNS", 8)
-    parts = gpu.Batch.draw(device, [setting] * 60, streams(60), "explicit")
-    one, other = device.fetch(whole.matrices), device.fetch(parts.matrices)
-    assert difference(one, other) < 1e-14
-    factor = device.fetch(gpu.Batch.draw(device, [setting] * 60, streams(60)).matrices)
-    places = np.tril_indices(12)
-    for first, second in ((one, 0.25 * 50 * np.eye(12)), (factor, 0.25 * 50 * np.eye(12))):
-        entries = first[:, :, :12][:, places[0], places[1]]
-        z = (entries.mean(axis=0) - second[places]) / (entries.std(axis=0, ddof=1) / np.sqrt(60))
-        assert np.abs(z).max() < 4.0
+    # In columns of eight at a time: the same features, added up in another order.
+    assert difference(explicit, entries("explicit", 0)) < 1e-14
+    for found in (explicit, factor):
+        error = found.std(axis=0, ddof=1) / np.sqrt(count)
+        expected = 0.25 * d * np.eye(n)[np.tril_indices(n)]
+        assert np.abs((found.mean(axis=0) - expected) / error).max() < 4.5
+    assert np.abs(z_scores(explicit, factor)).max() < 4.5
+    squares = [(each - each.mean(axis=0)) ** 2 for each in (explicit, factor)]
+    assert np.abs(z_scores(*squares)).max() < 4.5
 
 
 def test_a_replicate_does_not_depend_on_its_batch(device):

@@ -222,7 +222,7 @@ def test_a_flow_tells_how_far_it_is():
         assert 0 <= told[0] < 0.1
         assert 0.9 < max(told) <= 1
         if flips:
-            assert told == sorted(told) or np.diff(told).min() > -0.1
+            assert np.diff(told).min() > -0.1
 
 
 def test_a_looser_tolerance_is_cheaper_and_says_the_same():

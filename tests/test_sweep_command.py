@@ -67,6 +67,11 @@ def test_a_sweep_from_file_to_table(file, capsys):
     assert "gamma (2) × core_noise (3)" in out
     assert "6 of 6 finished, 0 left" in out
     assert "36 of 36" in out
+    assert main(["sweep", "agreement", str(store)]) == 0
+    out = capsys.readouterr().out
+    for each in sweeps.agreement(store):
+        for number in (each.median, each.largest):
+            assert f" {number:.2g} " in out
     assert main(["sweep", "export", str(store), "--csv", str(table)]) == 0
     assert capsys.readouterr().out == f"{table}\n"
     rows = list(csv.DictReader(table.read_text().splitlines()))
@@ -126,6 +131,7 @@ def test_a_failed_cell_is_named_and_the_status_says_so(file, capsys):
         (["export", "no.db", "--csv", "no/a.csv"], "the folder no does not exist"),
         (["status", "no.db"], "no.db: there is no such store"),
         (["status", "FILE"], "file is not a database"),
+        (["agreement", "no.db"], "no.db: there is no such store"),
         (["export", "STORE"], "give --csv, --parquet or --netcdf"),
         (["export", "no.db", "--csv", "a.csv"], "there is no such store"),
         (["export", "STORE", "--netcdf", "a.nc", "--raw"], "NetCDF has means over the grid"),

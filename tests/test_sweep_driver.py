@@ -15,6 +15,7 @@ from pitfalls.studies.sweeps import pools
 from pitfalls.studies.sweeps.block import compute
 from pitfalls.studies.sweeps.store import Store
 from pitfalls.studies.sweeps.table import rows
+from pitfalls.theory import SettingError
 
 TEXT = """
 seed = 5
@@ -225,11 +226,37 @@ def test_simulation_and_theory_agree_in_the_table(tmp_path):
     sweeps.sweep(document, tmp_path / "a.db", workers=2)
     with Store.read(tmp_path / "a.db") as store:
         found = list(rows(store))
-    z = [(row["mean"] - row["proportional"]) / row["standard_error"] for row in found]
-    assert len(z) == 16
-    assert max(map(abs, z)) < 4
-    far = [(row["mean"] - row["orthogonal"]) / row["standard_error"] for row in found]
-    assert max(map(abs, far)) > 20
+    agreements = sweeps.agreement(tmp_path / "a.db")
+    names = {(row["objective"], row["quantity"]) for row in found}
+    assert len(agreements) == 2 * len(names) == 8
+    for each in agreements:
+        column = (each.column.objective, each.column.quantity)
+        own = [r for r in found if (r["objective"], r["quantity"]) == column]
+        off = np.array([row["mean"] - row[each.kind] for row in own])
+        z = off / [row["standard_error"] for row in own]
+        assert each.cells == each.scored == len(own) == 4
+        assert each.median == pytest.approx(np.median(np.abs(off)), rel=1e-12)
+        assert each.largest == np.abs(off).max()
+        assert each.z_mean == pytest.approx(z.mean(), rel=1e-12)
+        assert each.z_deviation == pytest.approx(z.std(), rel=1e-12)
+        assert each.z_largest == pytest.approx(np.abs(z).max(), rel=1e-12)
+        if each.kind == "proportional":
+            assert each.z_largest < 4
+    assert max(each.z_largest for each in agreements if each.kind == "orthogonal") > 20
+
+
+def test_an_estimate_is_near_what_the_sweep_takes(tmp_path):
+    document = sweeps.parse(TEXT.replace("n = 30", "n = 60"))
+    told = sweeps.estimate(document)
+    begun = time.process_time()
+    sweeps.sweep(document, tmp_path / "a.db", workers=1)
+    taken = time.process_time() - begun
+    assert (told.cells, told.replicates) == (document.cells, document.cells * document.replicates)
+    # Whatever else this machine does meanwhile.
+    assert 0.1 < told.seconds / taken < 10
+    # A store begins with some pages of SQLite's own.
+    assert 0.2 < told.store_bytes / (tmp_path / "a.db").stat().st_size < 2
+    assert told.tried < told.replicates / 2
 
 
 def test_other_versions_are_told(tmp_path, monkeypatch):
@@ -245,8 +272,9 @@ def test_other_versions_are_told(tmp_path, monkeypatch):
     assert [each["numpy"] for each in sweeps.status(tmp_path / "a.db").environments][1] == "0.0"
 
 
-@pytest.mark.parametrize("workers", [0, -1])
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True])
 def test_workers_are_at_least_one(workers, tmp_path):
-    with pytest.raises(ValueError, match=f"workers = {workers}"):
+    with pytest.raises(SettingError) as refused:
         sweeps.sweep(sweeps.parse(TEXT), tmp_path / "a.db", workers=workers)
+    assert refused.value.field == "workers"
     assert not list(tmp_path.iterdir())

@@ -89,7 +89,7 @@ def test_the_cure_at_finite_aspect_has_no_spurious_weight(rho, label_noise, nois
     assert abs(solution.spurious) < 1e-9 * solution.core
     accuracy = solution.accuracy(setting)
     assert abs(accuracy.majority - accuracy.minority) < 1e-9
-    assert proportional.curing_scale(setting)[1] > 1 if rho > 0.5 else True
+    assert (proportional.curing_scale(setting)[1] > 1) == (rho > 0.5)
 
 
 def test_the_cure_at_finite_aspect_tends_to_the_orthogonal_one():
@@ -228,11 +228,14 @@ def test_the_lasting_cure_in_simulation():
     def one(seed):
         sample = draw(setting, seed)
         run, limit = gradient_flow(sample, cure, times), max_margin(sample, cure)
-        return np.append(run.accuracy(setting).worst, limit.accuracy(setting).worst)
+        last = limit.accuracy(setting)
+        return [*run.accuracy(setting).worst, last.worst, last.majority, last.minority]
 
-    worst = np.array(list(replicate(one, [stream(5, 0, i) for i in range(8)])))
-    assert (worst.mean(axis=0) > 0.93).all()
-    assert (worst.mean(axis=0)[3:] > 0.965).all()
-    predicted = proportional.max_margin(setting, cure).accuracy(setting).worst
-    # The worse of two equal groups is below either's mean, by about a draw's spread.
-    assert abs(worst.mean(axis=0)[-1] - predicted) < 0.01
+    found = np.array(list(replicate(one, [stream(5, 0, i) for i in range(8)])))
+    mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(len(found))
+    assert (mean[:-2] > 0.93).all()
+    assert (mean[3:-2] > 0.965).all()
+    predicted = proportional.max_margin(setting, cure).accuracy(setting)
+    expected = [predicted.majority, predicted.minority]
+    # A draw's bias is below 1/n (P9).
+    assert (np.abs(mean[-2:] - expected) < 4.5 * error[-2:] + 1 / setting.n).all()
