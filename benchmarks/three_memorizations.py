@@ -11,11 +11,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures.three_memorizations import LABEL_NOISE, NETWORK_SIGMAS, default_setting
 from ..sims import stream
-from ..sims.network import Network, train_network
+from ..sims.network import Network
 from ..studies.arguments import Progress
-from ..theory.memorization import target
+from ..studies.figure_3 import (
+    HIDDEN,
+    MOST_STEPS,
+    NETWORK_SIGMAS,
+    RATE,
+    TOLERANCE,
+    figure_3_problem,
+)
 from . import peers
 from .harness import Program, Report, Row, alternate
 
@@ -24,7 +30,6 @@ __all__ = ["measure"]
 Array: TypeAlias = NDArray[np.float64]
 Training: TypeAlias = Callable[[int], list[Network]]
 
-HIDDEN, RATE, TOLERANCE, MOST = 300, 1e-3, 1e-6, 60_000
 # Steps after which answers are compared: a few hundred later Adam has amplified rounding.
 COMPARED = 100
 OURS = "pitfalls, float64"
@@ -32,28 +37,14 @@ OURS = "pitfalls, float64"
 
 def _data() -> tuple[list[Array], Array]:
     """The figure's inputs at each size of the noise inputs, and its targets."""
-    setting = default_setting()
-    rng = np.random.default_rng(stream(0, 0, 0))
-    x = np.linspace(-1.5, 1.5, setting.n)
-    targets = target(x) + LABEL_NOISE * rng.standard_normal(setting.n)
-    noise = rng.standard_normal((setting.n, setting.d))
-    return [np.column_stack((x, sigma * noise)) for sigma in NETWORK_SIGMAS], targets
+    problem = figure_3_problem()
+    return [problem.seen(sigma) for sigma in NETWORK_SIGMAS], problem.targets
 
 
 def _ours(most_steps: int) -> list[Network]:
-    inputs, targets = _data()
-    return [
-        train_network(
-            x,
-            targets,
-            seed=stream(0, 1, 0),
-            hidden=HIDDEN,
-            rate=RATE,
-            tolerance=TOLERANCE,
-            most_steps=most_steps,
-        )
-        for x in inputs
-    ]
+    problem, start = figure_3_problem(), stream(0, 1, 0)
+    options = {"hidden": HIDDEN, "tolerance": TOLERANCE, "most_steps": most_steps}
+    return [problem.trained(sigma, start, **options) for sigma in NETWORK_SIGMAS]
 
 
 @contextmanager
@@ -143,7 +134,7 @@ def measure(rounds: int, progress: Progress) -> Report:
 
     def timed(name: str, training: Training) -> Program:
         def run() -> None:
-            trained[name] = training(MOST)
+            trained[name] = training(MOST_STEPS)
 
         return Program(name, run, most=None if name == OURS else 2)
 

@@ -18,9 +18,9 @@ from ..sims import draw as draw_sample
 from ..sims import gradient_flow, max_margin, replicate, stream
 from ..sims.drawing import Kind
 from ..studies.arguments import Progress, check_run, silent
+from ..studies.band import Band
 from ..studies.train import three_methods
 from ..theory import Setting, orthogonal
-from .draws import Band
 from .over_time import grid
 from .refusals import no_feature_noise, no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,37 +14,9 @@ from numpy.typing import NDArray
 from ..sims import draw, max_margin, replicate, stream
 from ..theory import Setting, Solution
 
-__all__ = ["Band", "draw_mean", "limits_of_draws", "mean_and_error"]
+__all__ = ["draw_mean", "limits_of_draws", "mean_and_error"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-_EDGES = (0.05, 0.95)
-
-
-class Band(NamedTuple):
-    """Mean over the draws, and where 90 % of them are.
-
-    Examples
-    --------
-    >>> Band.of(np.arange(21.0)[:, None]).low.tolist()
-    [1.0]
-    """
-
-    mean: Array
-    low: Array
-    high: Array
-
-    @classmethod
-    def of(cls, draws: Array) -> Band:
-        """From draws (S, …).
-
-        Examples
-        --------
-        >>> Band.of(np.arange(21.0)[:, None]).mean.tolist()
-        [10.0]
-        """
-        low, high = np.quantile(draws, _EDGES, axis=0)
-        return cls(draws.mean(axis=0), low, high)
 
 
 def mean_and_error(draws: Array) -> tuple[Array, Array]:

@@ -20,6 +20,7 @@ from ..sims import replicate, stream
 from ..sims.record import observed_groups
 from ..sims.xrm import STEPS
 from ..studies.arguments import Progress, check_run, silent
+from ..studies.band import Band
 from ..studies.figure_1 import COLUMNS, RATES, Pipeline, figure_1_setting, pipeline
 from ..theory import (
     MAJORITY,
@@ -29,7 +30,6 @@ from ..theory import (
     Setting,
     proportional,
 )
-from .draws import Band
 from .refusals import some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 

@@ -24,47 +24,26 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..sims import replicate, stream
-from ..sims.network import train_network
 from ..studies.arguments import Progress, check_run, silent
-from ..theory import Setting, SettingError
-from ..theory.memorization import (
-    Interpolation,
-    expected_interpolation,
-    gaussian_kernel,
-    interpolation,
-    target,
+from ..studies.figure_3 import (
+    KERNEL_SIGMAS,
+    MOST_STEPS,
+    NETWORK_SIGMAS,
+    RATE,
+    Panel,
+    Problem,
+    figure_3_problem,
+    kernel_panel,
+    network_panel,
 )
-from .draws import Band
+from ..theory import Setting, SettingError
+from ..theory.memorization import target
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
-__all__ = [
-    "ALT_TEXT",
-    "KERNEL_SIGMAS",
-    "LABEL_NOISE",
-    "NETWORK_SIGMAS",
-    "Memorizations",
-    "Panel",
-    "compute",
-    "default_setting",
-    "draw",
-]
+__all__ = ["ALT_TEXT", "Memorizations", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-NETWORK_SIGMAS = (1e-4, 1e-3, 0.0)
-"""The paper's standard deviations of a noise input."""
-KERNEL_SIGMAS = (0.05, 1.0, 0.0)
-"""Those of the kernel regression, which sees a noise input as it is: a network learns to."""
-LABEL_NOISE = 0.08
-"""Standard deviation of the noise added to the training targets."""
-
-_END = 1.5
-_POINTS = 300
-_RATE = 1e-3
-_MOST_STEPS = 60_000
-_FITTED = 1e-4
-_UGLY, _BAD = 0.05, 1.25
-_NORMAL_95 = 1.6448536269514722
 _CURVE, _DOTS, _TRUTH = "#0072B2", "#D55E00", "#000000"
 
 ALT_TEXT = (
@@ -89,70 +68,6 @@ def default_setting() -> Setting:
     (20, 30)
     """
     return Setting(20, 30, 0.5, 1.0, 1e-3)
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One model at one size of the noise inputs.
-
-    Attributes
-    ----------
-    model : str
-        "network" or "kernel".
-    sigma : float
-        Standard deviation of each noise input.
-    curve : Band
-        Mean prediction on the grid over fresh noise inputs, and where 90 % of them are.
-    ridge : array (T,) or None
-        The kernel's curve in expectation over the training noise inputs too.
-    loss : float
-        Mean squared error on the training set.
-    steps : int
-        Of Adam; 0 for the kernel.
-    off : float
-        Root mean square over the grid of the curve's difference from f.
-    deviation : float
-        Root mean square over the grid of the standard deviation over fresh noise inputs.
-    carried : float
-        Root mean square of what the noise inputs memorise, the training targets less the curve,
-        over that of the label noise.
-    """
-
-    model: str
-    sigma: float
-    curve: Band
-    ridge: Array | None
-    loss: float
-    steps: int
-    off: float
-    deviation: float
-    carried: float
-
-    @property
-    def error(self) -> float:
-        """Root mean squared error of predictions with fresh noise inputs, on the grid."""
-        return math.hypot(self.off, self.deviation)
-
-    @property
-    def verdict(self) -> str:
-        """What is seen, in the paper's word.
-
-        Ugly where the noise inputs carry less than a twentieth of the label noise: the curve goes
-        through every target. Bad where they carry more than 1.25 times the label noise, so that
-        some of it is f; good between. That is about where things are memorised, not about the
-        error: an ugly network can have the lowest.
-
-        Examples
-        --------
-        >>> band = Band.of(np.zeros((2, 1)))
-        >>> Panel("kernel", 0.05, band, None, 0.0, 0, 0.06, 0.03, 0.7).verdict
-        'good'
-        """
-        if self.loss > _FITTED:
-            return "not fitted yet"
-        if self.carried < _UGLY:
-            return "ugly"
-        return "bad" if self.carried > _BAD else "good"
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,38 +122,7 @@ class Memorizations:
                 yield *where, name, "", value, "", ""
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """Training points, their label noise, the direction of their noise inputs, and the grid."""
-
-    inputs: Array
-    label_noise: Array
-    noise: Array
-    grid: Array
-    every: int
-
-    @property
-    def targets(self) -> Array:
-        return target(self.inputs) + self.label_noise
-
-    def panel(
-        self,
-        model: str,
-        sigma: float,
-        curve: Band,
-        deviation: float,
-        loss: float,
-        *,
-        steps: int = 0,
-        ridge: Array | None = None,
-    ) -> Panel:
-        off = math.sqrt(float(((curve.mean - target(self.grid)) ** 2).mean()))
-        carried = self.targets - curve.mean[:: self.every]
-        share = float(np.linalg.norm(carried) / np.linalg.norm(self.label_noise))
-        return Panel(model, sigma, curve, ridge, loss, steps, off, deviation, share)
-
-
-def _problem(setting: Setting, seed: int) -> _Problem:
+def _problem(setting: Setting, seed: int) -> Problem:
     default = default_setting()
     for field in ("rho", "gamma", "sigma", "core_noise", "spurious_noise", "label_noise"):
         value, usual = getattr(setting, field), getattr(default, field)
@@ -250,16 +134,7 @@ def _problem(setting: Setting, seed: int) -> _Problem:
         raise SettingError("n", setting.n, "an integer in 3 … 100", "They are drawn as dots.")
     if not 1 <= setting.d <= 10_000:
         raise SettingError("d", setting.d, "an integer in 1 … 10,000 noise inputs")
-    rng = np.random.default_rng(stream(seed, 0, 0))
-    # A whole number of steps between two training points, so that these are on the grid.
-    every = max(1, round(_POINTS / (setting.n - 1)))
-    return _Problem(
-        np.linspace(-_END, _END, setting.n),
-        LABEL_NOISE * rng.standard_normal(setting.n),
-        rng.standard_normal((setting.n, setting.d)),
-        np.linspace(-_END, _END, every * (setting.n - 1) + 1),
-        every,
-    )
+    return figure_3_problem(setting.n, setting.d, seed)
 
 
 def compute(
@@ -307,71 +182,24 @@ def compute(
     6
     """
     check_run(seed, replicates, workers, least=2)
-    if not _RATE <= latest < math.inf:
-        raise SettingError("latest", latest, f"a finite time ≥ {_RATE:g}, Adam's rate × one step")
+    if not RATE <= latest < math.inf:
+        raise SettingError("latest", latest, f"a finite time ≥ {RATE:g}, Adam's rate × one step")
     problem = _problem(setting, seed)
-    most_steps = min(_MOST_STEPS, round(latest / _RATE))
+    most_steps = min(MOST_STEPS, round(latest / RATE))
+    start = stream(seed, 1, 0)
+    streams = [stream(seed, 2, k) for k in range(len(NETWORK_SIGMAS))]
+    sizes = {own.spawn_key: sigma for own, sigma in zip(streams, NETWORK_SIGMAS, strict=True)}
 
     def one(own: np.random.SeedSequence) -> Panel:
-        sigma = NETWORK_SIGMAS[own.spawn_key[1]]
-        return _network(problem, sigma, stream(seed, 1, 0), own, replicates, most_steps)
+        sigma = sizes[own.spawn_key]
+        return network_panel(problem, sigma, start, own, replicates, most_steps)
 
-    streams = [stream(seed, 2, k) for k in range(len(NETWORK_SIGMAS))]
     panels = []
     for panel in replicate(one, streams, workers):
         panels.append(panel)
         progress(len(panels), len(streams), f"network, σ = {panel.sigma:g}")
-    panels += [_kernel(problem, sigma) for sigma in KERNEL_SIGMAS]
+    panels += [kernel_panel(problem, sigma) for sigma in KERNEL_SIGMAS]
     return Memorizations(problem.inputs, problem.targets, problem.grid, panels)
-
-
-def _network(
-    problem: _Problem,
-    sigma: float,
-    start: np.random.SeedSequence,
-    own: np.random.SeedSequence,
-    replicates: int,
-    most_steps: int,
-) -> Panel:
-    inputs = np.column_stack((problem.inputs, sigma * problem.noise))
-    network = train_network(
-        inputs, problem.targets, seed=start, rate=_RATE, tolerance=1e-6, most_steps=most_steps
-    )
-    rng, d = np.random.default_rng(own), problem.noise.shape[1]
-    seen = np.empty((replicates, len(problem.grid)))
-    at = np.zeros((len(problem.grid), 1 + d))
-    at[:, 0] = problem.grid
-    for row in seen:
-        # One draw along the whole curve, which is therefore a smooth one.
-        at[:, 1:] = sigma * rng.standard_normal(d)
-        row[:] = network.predict(at)
-    deviation = math.sqrt(float(seen.var(axis=0, ddof=1).mean()))
-    loss = float(network.losses[-1])
-    return problem.panel("network", sigma, Band.of(seen), deviation, loss, steps=network.steps)
-
-
-def _kernel(problem: _Problem, sigma: float) -> Panel:
-    targets = problem.targets
-    found = interpolation(problem.inputs, targets, problem.noise, sigma)
-    many = expected_interpolation(problem.inputs, targets, sigma, problem.noise.shape[1])
-    mean = found.expected(problem.grid)
-    wide = _NORMAL_95 * found.deviation
-    fitted = _fitted(problem, found, sigma)
-    return problem.panel(
-        "kernel",
-        sigma,
-        Band(mean, mean - wide, mean + wide),
-        found.deviation,
-        float(((fitted - targets) ** 2).mean()),
-        ridge=many.expected(problem.grid),
-    )
-
-
-def _fitted(problem: _Problem, found: Interpolation, sigma: float) -> Array:
-    """Predictions of the training points with their own noise inputs."""
-    own = sigma * problem.noise
-    kernel = gaussian_kernel(problem.inputs, problem.inputs, found.length) + own @ own.T
-    return np.asarray(kernel @ found.weights)
 
 
 def draw(data: Memorizations) -> Figure:

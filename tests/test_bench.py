@@ -60,7 +60,7 @@ def small(monkeypatch):
     monkeypatch.setattr(sweep, "D", 100)
     monkeypatch.setattr(sweep, "STEPS", 20)
     monkeypatch.setattr(three_memorizations, "HIDDEN", 8)
-    monkeypatch.setattr(three_memorizations, "MOST", 30)
+    monkeypatch.setattr(three_memorizations, "MOST_STEPS", 30)
     monkeypatch.setattr(three_memorizations, "COMPARED", 20)
     monkeypatch.setattr(sagawa, "FEATURES", (100,))
     monkeypatch.setattr(sagawa, "EXAMPLES", 200)

@@ -11,6 +11,7 @@ from pitfalls.figures import three_memorizations as figure_3
 from pitfalls.sims import network as networks
 from pitfalls.sims import stream
 from pitfalls.sims.network import train_network
+from pitfalls.studies import figure_3 as study
 from pitfalls.theory import SettingError
 from pitfalls.theory import memorization as closed
 
@@ -386,7 +387,7 @@ def test_kernels_are_the_closed_form_on_the_same_data(data):
 def test_each_kernel_memorises_in_its_way(data):
     good, bad, ugly = data.panels[3:]
     assert [panel.verdict for panel in (good, bad, ugly)] == ["good", "bad", "ugly"]
-    assert bad.deviation > 2 * figure_3.LABEL_NOISE > 2 * good.deviation
+    assert bad.deviation > 2 * study.LABEL_NOISE > 2 * good.deviation
     assert bad.carried > 2
     assert ugly.carried < 1e-5
     assert good.error < min(bad.error, ugly.error)
@@ -400,9 +401,9 @@ def test_each_kernel_memorises_in_its_way(data):
 def test_verdicts_follow_what_the_noise_inputs_carry(lost, noise_left, verdict):
     x = np.linspace(-1.5, 1.5, 20)
     noise = 0.08 * np.random.default_rng(0).standard_normal(20)
-    problem = figure_3._Problem(x, noise, np.zeros((20, 1)), x, 1)
+    problem = study.Problem(x, noise, np.zeros((20, 1)), x, 1)
     curve = (1 - lost) * closed.target(x) + (1 - noise_left) * noise
-    panel = problem.panel("kernel", 0.0, figure_3.Band(curve, curve, curve), 0.0, 0.0)
+    panel = problem.panel("kernel", 0.0, study.Band(curve, curve, curve), 0.0, 0.0)
     rest = lost * closed.target(x) + noise_left * noise
     expected = np.sqrt((rest**2).mean() / (noise**2).mean())
     assert panel.carried == pytest.approx(expected, abs=1e-12)
