@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sims import Sample, draw, gradient_descent
-from ..sims.half import Half
+from ..sims.packed import PackedSymmetric
 from ..studies.arguments import Progress
 from ..studies.train import three_methods
 from ..theory import Objective, Setting
@@ -149,7 +149,7 @@ def _add_profile(report: Report, rounds: int, progress: Progress) -> None:
 
     def pack(single: bool) -> Callable[[], None]:
         def run() -> None:
-            with Half(matrix, 1, single=single):
+            with PackedSymmetric(matrix, 1, single=single):
                 pass
 
         return run

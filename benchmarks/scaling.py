@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..sims import draw, kernels, max_margin
-from ..sims.half import Half
+from ..sims.packed import PackedSymmetric
 from ..studies.arguments import Progress
 from ..theory import Setting
 from .harness import Program, Report, alternate, exponent, machine
@@ -25,10 +25,10 @@ def _setting(n: int) -> Setting:
     return Setting(n, d, 0.9, 5.0, 0.5, core_noise=0.12, spurious_noise=0.12)
 
 
-def _products(half: Half, count: int) -> Callable[[], None]:
+def _products(packed: PackedSymmetric, count: int) -> Callable[[], None]:
     def run() -> None:
         for _ in range(count):
-            kernels.product(half.job, half.threads)
+            kernels.product(packed.job, packed.threads)
 
     return run
 
@@ -55,8 +55,8 @@ def measure(rounds: int, progress: Progress) -> Report:
         sample = draw(_setting(n), seed=1)
         count = max(8, int(2e8 / n**2))
         repeats = rounds if n <= 2000 else min(rounds, 2)
-        with Half(sample.gram.memory_matrix(), 1) as half:
-            product = Program(f"product, n = {n}", _products(half, count), work=1 / count)
+        with PackedSymmetric(sample.gram.memory_matrix(), 1) as packed:
+            product = Program(f"product, n = {n}", _products(packed, count), work=1 / count)
             rows = alternate([product], repeats, progress)
         rows += alternate(
             [

@@ -15,7 +15,7 @@ from scipy.linalg import blas
 
 from .threads import SOUND, modest_blas, sound_blas
 
-__all__ = ["crossed", "mirrored", "square", "symmetric_times", "times"]
+__all__ = ["column_gram", "mirrored", "row_gram", "symmetric_times", "times"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ _TILE = 64
 _PANEL = 4096
 
 
-def square(rows: Array, onto: Array | None = None) -> Array:
+def row_gram(rows: Array, onto: Array | None = None) -> Array:
     """A·Aᵀ, or ``onto`` + A·Aᵀ, exactly symmetric: half the products, then their mirror image.
 
     Parameters
@@ -34,7 +34,7 @@ def square(rows: Array, onto: Array | None = None) -> Array:
 
     Examples
     --------
-    >>> square(np.array([[1.0, 2.0], [0.0, 1.0]]), onto=np.eye(2))
+    >>> row_gram(np.array([[1.0, 2.0], [0.0, 1.0]]), onto=np.eye(2))
     array([[6., 2.],
            [2., 2.]])
     """
@@ -44,7 +44,7 @@ def square(rows: Array, onto: Array | None = None) -> Array:
     with modest_blas(float(n) ** 2 * p):
         if n > SOUND:
             return mirrored(_upper(rows, onto))
-        # LAPACK's lower triangle, which is the faster one, is the upper one of rows.
+        # BLAS's lower triangle (dsyrk), which is the faster one, is the upper one of rows.
         start = {} if onto is None else {"beta": 1.0, "c": onto.T}
         return mirrored(blas.dsyrk(1.0, rows.T, trans=1, lower=1, **start).T)
 
@@ -62,7 +62,7 @@ def _upper(rows: Array, onto: Array | None) -> Array:
     return found
 
 
-def crossed(rows: Array) -> Array:
+def column_gram(rows: Array) -> Array:
     """Aᵀ·A, exactly symmetric, of an A stored by rows.
 
     Parameters
@@ -71,7 +71,7 @@ def crossed(rows: Array) -> Array:
 
     Examples
     --------
-    >>> crossed(np.array([[1.0, 2.0], [0.0, 1.0]]))
+    >>> column_gram(np.array([[1.0, 2.0], [0.0, 1.0]]))
     array([[1., 2.],
            [2., 5.]])
     """

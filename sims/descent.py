@@ -15,7 +15,7 @@ from . import kernels
 from .gpu.alone import descend_alone
 from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Gram
-from .half import Half, Problem, state_of
+from .packed import PackedSymmetric, Problem, state_of
 from .record import as_list, measured, observed_groups
 from .sample import Sample
 from .threads import checked_threads
@@ -152,21 +152,21 @@ def gradient_descent(
     margins = np.zeros_like(dual)
     groups = observed_groups(sample)
     problem = Problem(
-        sample.plane,
-        start.margins,
-        start.overlap,
-        (groups == MAJORITY).astype(float),
-        shift,
-        scale,
-        weight,
-        rate * weight * scale / sample.n,
+        plane=sample.plane,
+        start=start.margins,
+        overlap=start.overlap,
+        majority=(groups == MAJORITY).astype(float),
+        shift=shift,
+        scale=scale,
+        weight=weight,
+        rate=rate * weight * scale / sample.n,
     )
     outputs = (out, dual, margins)
     if isinstance(sample.gram, DenseGram):
-        with Half(
-            sample.gram.memory, len(objectives), problem, single=single, threads=threads
-        ) as half:
-            _descend(half, start.square, recorded, outputs)
+        with PackedSymmetric(
+            sample.gram.memory_gram, len(objectives), problem, single=single, threads=threads
+        ) as packed:
+            _descend(packed, start.square, recorded, outputs)
     else:
         _descend_plainly(sample.gram, problem, start.square, recorded, outputs)
     runs = [
@@ -184,17 +184,19 @@ def gradient_descent(
     return runs[0] if isinstance(objective, Objective) else runs
 
 
-def _descend(half: Half, square: float, recorded: Steps, outputs: tuple[Array, ...]) -> None:
+def _descend(
+    packed: PackedSymmetric, square: float, recorded: Steps, outputs: tuple[Array, ...]
+) -> None:
     """The fused kernel, for a fraction of a second at a time: between calls it can be stopped."""
-    dual = half.job[7][0]
+    dual = packed.dual
     end = int(recorded[-1]) + 1
     stride = 1 + int(_OPERATIONS_A_CALL / (dual.size * dual.shape[1]))
     for first in range(0, end, stride):
         steps = (first, min(first + stride, end))
         rows = slice(*np.searchsorted(recorded, steps))
         kernels.descend(
-            half.job,
-            half.threads,
+            packed.job,
+            packed.threads,
             square,
             steps,
             recorded[rows],
@@ -214,8 +216,8 @@ def _descend_plainly(
     for o in range(len(problem.rate)):
         one = slice(o, o + 1)
         state = state_of(Problem(*problem[:4], *(numbers[one] for numbers in problem[4:])))
-        dual, push = state[0], state[1]
+        dual, product = state[0], state[1]
         kept = tuple(output[:, one] for output in outputs)
         for step in range(int(recorded[-1]) + 1):
-            push[0] = gram.memory_product(dual[0])
+            product[0] = gram.memory_product(dual[0])
             kernels.advance(state, square, rows.get(step, -1), *kept)

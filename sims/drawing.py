@@ -11,7 +11,7 @@ from scipy.linalg.lapack import dlauum
 
 from ..theory import Setting, SettingError
 from ..theory.memory import require
-from .blas import mirrored, square
+from .blas import mirrored, row_gram
 from .cells import groups_of, means_of
 from .gpu.alone import draw_alone
 from .gpu.device import Backend, chosen
@@ -135,6 +135,6 @@ def _times_transpose(factor: Array) -> Array:
     """L Lᵀ; of an upper triangle in a third of the operations of a product."""
     n, k = factor.shape
     if k < n:
-        return square(factor)
+        return row_gram(factor)
     with modest_blas(n**3 / 3), sound_blas(n):
         return mirrored(dlauum(factor.T, lower=1)[0].T)

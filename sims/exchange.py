@@ -23,7 +23,7 @@ __all__ = [
     "exchange_blocks",
     "exchange_orthogonal",
     "exchange_singly",
-    "part",
+    "principal_submatrix",
     "regular_factor",
     "soft_support",
 ]
@@ -133,9 +133,9 @@ def _exchange(
 def _solve_support(gram: Array, support: Mask) -> tuple[Mask, Array]:
     """Dual weights with Gα = 1 on the support, or on as many of its examples as are independent."""
     index = np.flatnonzero(support)
-    factor = regular_factor(part(gram, index))
+    factor = regular_factor(principal_submatrix(gram, index))
     if factor is None:
-        block = part(gram, index)
+        block = principal_submatrix(gram, index)
         least = _DEPENDENT * block.diagonal().max()
         with sound_blas(len(block)):
             factor, order, rank, _ = lapack.dpstrf(block.T, least, 1)
@@ -152,12 +152,12 @@ def _solve_support(gram: Array, support: Mask) -> tuple[Mask, Array]:
     return support, dual
 
 
-def part(gram: Array, index: NDArray[np.int64]) -> Array:
+def principal_submatrix(gram: Array, index: NDArray[np.int64]) -> Array:
     """A copy of some rows and the same columns.
 
     Examples
     --------
-    >>> part(np.array([[1.0, 2.0], [2.0, 5.0]]), np.array([1]))
+    >>> principal_submatrix(np.array([[1.0, 2.0], [2.0, 5.0]]), np.array([1]))
     array([[5.]])
     """
     return gram.copy() if len(index) == len(gram) else gram[np.ix_(index, index)]

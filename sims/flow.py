@@ -22,12 +22,12 @@ from ..theory import (
 from ..theory.arguments import checked_times
 from ..theory.memory import require
 from . import kernels
-from .blas import crossed, times
+from .blas import column_gram, times
 from .gpu.alone import flow_alone
 from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
-from .half import Half, Problem
 from .max_margin import is_regular, max_margin
+from .packed import PackedSymmetric, Problem
 from .record import as_list, trajectory
 from .sample import Sample, Start
 from .stepping import MOST_PRODUCTS, TooStiffError, first_time, integrate
@@ -97,7 +97,6 @@ def gradient_flow(
         Relative error per step of the integrator, in [1e-12, 1e-2].
     threads : int, optional
         All cores by default, and one inside `replicate`. The bytes are the same.
-
     separable : bool, optional
         Whether the examples that count can be separated, where that is known: finding out may take
         as long as the flow.
@@ -253,12 +252,21 @@ def _speeds(
         yield plainly
         return
     nothing = np.zeros(sample.n)
-    problem = Problem(plane, start.margins, nothing, nothing, shift, scale, scale, rate)
-    with Half(gram.memory, len(shift), problem, threads=threads) as half:
+    problem = Problem(
+        plane=plane,
+        start=start.margins,
+        overlap=nothing,
+        majority=nothing,
+        shift=shift,
+        scale=scale,
+        weight=scale,
+        rate=rate,
+    )
+    with PackedSymmetric(gram.memory_gram, len(shift), problem, threads=threads) as packed:
 
         def fused(factor: float, dual: Array) -> Array:
             out = np.empty_like(dual)
-            kernels.push(half.job, half.threads, factor, dual, out)
+            kernels.push(packed.job, packed.threads, factor, dual, out)
             return out
 
         yield fused
@@ -365,7 +373,7 @@ def _weight_flow(
         return np.asarray(np.exp(log_time) * times(examples.T, push(weights)[0]))
 
     def jacobian(log_time: float, weights: Array) -> Array:
-        return -crossed(np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples)
+        return -column_gram(np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples)
 
     first = first_time(scale * (examples @ (examples.T @ rate)))
     states = integrate(

@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, qr
 
 from ..theory import PitfallsError
 from ..theory.memory import require
-from .blas import crossed, times
+from .blas import column_gram, times
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample
 from .threads import sound_blas
@@ -148,7 +148,7 @@ class _Weights(Frame):
 
     def _newton(self, curvature: Array, poor: float) -> tuple[Solve, float]:
         """And the smallest pivot: the least share of a column that the others do not explain."""
-        matrix = crossed(np.sqrt(curvature)[:, None] * self.rows)
+        matrix = column_gram(np.sqrt(curvature)[:, None] * self.rows)
         matrix.flat[:: len(matrix) + 1] += 1
         size = np.sqrt(matrix.diagonal())
         matrix /= size

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
-from .blas import square, symmetric_times, times
+from .blas import row_gram, symmetric_times, times
 from .threads import sound_blas
 
 __all__ = ["DenseGram", "DiagonalPlusPlane", "Features", "Gram"]
@@ -135,15 +135,15 @@ class Gram(ABC):
         >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).matrix()
         array([[6.]])
         """
-        return square(self.plane, onto=self.memory_matrix())
+        return row_gram(self.plane, onto=self.memory_matrix())
 
     @property
-    def rank(self) -> int:
+    def rank_bound(self) -> int:
         """The most examples that can be independent.
 
         Examples
         --------
-        >>> Features(np.ones((9, 2)), np.ones((9, 1))).rank
+        >>> Features(np.ones((9, 2)), np.ones((9, 1))).rank_bound
         3
         """
         return len(self.plane)
@@ -191,7 +191,7 @@ class Features(Gram):
 
     def memory_matrix(self) -> Array:
         """E Eᵀ."""
-        return square(self.memory)
+        return row_gram(self.memory)
 
     def memory_factor(self) -> Array:
         """E itself."""
@@ -203,7 +203,7 @@ class Features(Gram):
         return np.asarray(np.einsum("ij,ij->i", self.memory, self.memory))
 
     @property
-    def rank(self) -> int:
+    def rank_bound(self) -> int:
         """The number of examples or of features, if that is less."""
         return min(len(self.plane), int(self.memory.shape[1]) + 2)
 
@@ -219,7 +219,7 @@ class DenseGram(Gram):
     Parameters
     ----------
     plane : array (n, 2)
-    memory : array (n, n)
+    memory_gram : array (n, n)
         E Eᵀ.
     factor : array (n, k), optional
         L with L Lᵀ = E Eᵀ, where it is known.
@@ -231,39 +231,39 @@ class DenseGram(Gram):
     """
 
     plane: Array
-    memory: Array
+    memory_gram: Array
     factor: Array | None = None
 
     def memory_product(self, dual: Array) -> Array:
-        """E Eᵀ·A; `pitfalls.sims.half.Half` is faster where there are many."""
+        """E Eᵀ·A; `pitfalls.sims.packed.PackedSymmetric` is faster where there are many."""
         if dual.ndim == 1:
-            return symmetric_times(self.memory, dual)
-        return np.asarray(self.memory @ dual)
+            return symmetric_times(self.memory_gram, dual)
+        return np.asarray(self.memory_gram @ dual)
 
     def memory_matrix(self) -> Array:
         """E Eᵀ."""
-        return self.memory
+        return self.memory_gram
 
     @property
     def memory_squares(self) -> Array:
         """‖ε_i‖²."""
-        return np.asarray(self.memory.diagonal())
+        return np.asarray(self.memory_gram.diagonal())
 
     def memory_factor(self) -> Array:
         """L, by eigendecomposition where it was not given."""
         if self.factor is not None:
             return self.factor
-        values, vectors = np.linalg.eigh(self.memory)
+        values, vectors = np.linalg.eigh(self.memory_gram)
         kept = values > 1e-14 * max(values[-1], 0.0)
         return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
 
     @property
     def _known_factor(self) -> Array | None:
         """L if it was given or has no columns, as when σ = 0."""
-        return self.factor if self.memory.diagonal().any() else np.zeros((len(self.plane), 0))
+        return self.factor if self.memory_gram.diagonal().any() else np.zeros((len(self.plane), 0))
 
     @property
-    def rank(self) -> int:
+    def rank_bound(self) -> int:
         """The number of examples, or of the plane's and L's columns, if that is less."""
         known = self._known_factor
         return len(self.plane) if known is None else min(known.shape[0], known.shape[1] + 2)
@@ -319,6 +319,6 @@ class DiagonalPlusPlane(Gram):
         return float(np.sqrt(self.square)) * np.eye(len(self.plane))
 
     @property
-    def rank(self) -> int:
+    def rank_bound(self) -> int:
         """The number of examples, or of the plane's columns where s = 0."""
         return len(self.plane) if self.square > 0 else min(len(self.plane), 2)

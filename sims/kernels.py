@@ -30,13 +30,13 @@ __all__ = [
     "LINE",
     "adam",
     "advance",
-    "cross",
     "descend",
     "layout",
     "pack",
     "product",
     "push",
     "serve",
+    "twins_step",
 ]
 
 BLOCK = 128
@@ -83,7 +83,7 @@ def _store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @_intrinsic
-def _replace(typingctx: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
+def _compare_and_swap(typingctx: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
     """Whether array[index] was ``old`` and is now ``new``, in one."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -95,7 +95,7 @@ def _replace(typingctx: Any, array: Any, index: Any, old: Any, new: Any) -> Any:
 
 
 @_intrinsic
-def _count_one(typingctx: Any, array: Any, index: Any) -> Any:
+def _fetch_add_one(typingctx: Any, array: Any, index: Any) -> Any:
     """array[index] += 1, by any number of threads."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -243,13 +243,13 @@ def _share(job: Any, number: int, thread: int, threads: int) -> None:
         # To and fro: what was read last is what is still in the cache.
         if turn < own and number % 4 == 1:
             piece = first + own - 1 - turn
-        if _replace(sync, flags + LINE * piece, number - 2, number):
+        if _compare_and_swap(sync, flags + LINE * piece, number - 2, number):
             if examples:
                 _chunk(job, piece)
             else:
                 _, n, blocks, where, _, x, partial, _ = job
                 _part(n, blocks, where, x, partial[piece], bounds[piece], bounds[piece + 1])
-            _count_one(sync, LINE)
+            _fetch_add_one(sync, LINE)
 
 
 @njit(cache=True, nogil=True)
@@ -258,7 +258,7 @@ def serve(job: Any, thread: int, threads: int) -> None:
 
     Examples
     --------
-    `pitfalls.sims.half.Half` starts it.
+    `pitfalls.sims.packed.PackedSymmetric` starts it.
 
     >>> serve.py_func.__name__
     'serve'
@@ -293,7 +293,7 @@ def _phase(job: Any, threads: int, pieces: int) -> None:
 
 @njit(cache=True, nogil=True)
 def product(job: Any, threads: int) -> None:
-    """The product phase, then the examples': push = H·x, or what the job's flags ask for.
+    """The product phase, then the examples': H·x, and what the job's orders ask for.
 
     Parameters
     ----------
@@ -305,9 +305,9 @@ def product(job: Any, threads: int) -> None:
 
     Notes
     -----
-    The state is a tuple of dual, push and margins (k, n), weights (k, 2) with Uᵀα, sums
-    (chunks, k, 6), flags (2,): whether to measure, and what to make of push (`_PRODUCT`,
-    `_SIGMOID` or `_STEP`), data and methods.
+    The state is a tuple of dual, product and margins (k, n), weights (k, 2) with Uᵀα, sums
+    (chunks, k, 6), orders (2,): whether to measure, and what to put in the product's place
+    (`_PRODUCT` itself, the `_SIGMOID`, or that and a `_STEP` with it), data and methods.
 
     data : core, spurious, start, overlap, majority, each (n,): the columns of U, margins of w(0),
     its memory part's share of them, and 1 for the majority's members, else 0.
@@ -315,7 +315,7 @@ def product(job: Any, threads: int) -> None:
 
     Examples
     --------
-    `pitfalls.sims.half.Half` is its caller.
+    `pitfalls.sims.packed.PackedSymmetric` is its caller.
 
     >>> product.py_func.__name__
     'product'
@@ -335,9 +335,8 @@ def _chunk(job: Any, piece: int) -> None:
     n = dual.shape[1]
     first = piece * CHUNK
     last = min(first + CHUNK, n)
-    push = state[1]
     for o in range(len(dual)):
-        total = push[o, first:last]
+        total = state[1][o, first:last]
         total[:] = 0
         for part in range(len(partial)):
             reach = (where[bounds[part + 1] - 1, 0] + 1) * BLOCK
@@ -363,12 +362,13 @@ def _copy(target: Any, source: Any) -> None:
 
 @njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
 def _example(state: Any, piece: int, o: int, first: int, last: int) -> None:
-    """Margins, sums and the update of one objective's examples [first, last), from push = Hα."""
-    duals, pushes, all_margins, weights, sums, flags, data, methods = state
-    measure, aim = flags[0], flags[1]
+    """Margins, sums and the update of one objective's examples [first, last), from Hα."""
+    duals, products, all_margins, weights, sums, orders, data, methods = state
+    measure, aim = orders[0], orders[1]
     if aim == _PRODUCT:
         return
-    dual, push = duals[o, first:last], pushes[o, first:last]
+    # The sigmoid takes the product's place.
+    dual, push = duals[o, first:last], products[o, first:last]
     margins = all_margins[o, first:last]
     core, spurious, start = data[0][first:last], data[1][first:last], data[2][first:last]
     shift, scale = methods[0][o, first:last], methods[1][o, first:last]
@@ -487,9 +487,9 @@ def push(job: Any, threads: int, factor: float, dual: Any, out: Any) -> None:
     'push'
     """
     x, state = job[5], job[7]
-    pushes, weights, flags, data = state[1], state[3], state[5], state[6]
+    pushes, weights, orders, data = state[1], state[3], state[5], state[6]
     core, spurious = data[0], data[1]
-    flags[0], flags[1] = 0, _SIGMOID
+    orders[0], orders[1] = 0, _SIGMOID
     for o in range(len(dual)):
         _copy(x[o], dual[o])
         w_y, w_a = 0.0, 0.0
@@ -505,7 +505,7 @@ def push(job: Any, threads: int, factor: float, dual: Any, out: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _write(state: Any, square: float, row: int, out: Any, margins_out: Any) -> None:
-    """Record the sums of all chunks; those of a step's own are Uᵀα, of the dual weights before."""
+    """Record one row from the chunks' sums; `weights` still has Uᵀα from before this step."""
     dual, _, margins, weights, sums, _, data, _ = state
     k, n = dual.shape
     members = data[4].sum()
@@ -540,7 +540,7 @@ def _weigh(state: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def advance(state: Any, square: float, row: int, out: Any, dual_out: Any, margins_out: Any) -> None:
-    """One step of descent, after a product that is in push: record unless ``row`` is −1, update.
+    """One step of descent, after a product in the state: record unless ``row`` is −1, update.
 
     Parameters
     ----------
@@ -554,9 +554,9 @@ def advance(state: Any, square: float, row: int, out: Any, dual_out: Any, margin
     >>> advance.py_func.__name__
     'advance'
     """
-    dual, flags = state[0], state[5]
+    dual, orders = state[0], state[5]
     n = dual.shape[1]
-    flags[0], flags[1] = row >= 0, _STEP
+    orders[0], orders[1] = row >= 0, _STEP
     if row >= 0 and len(dual_out) > 0:
         dual_out[row] = dual
     for piece in range(-(-n // CHUNK)):
@@ -602,11 +602,11 @@ def descend(
     'descend'
     """
     state = job[7]
-    dual, flags = state[0], state[5]
+    dual, orders = state[0], state[5]
     record = 0
     for step in range(steps[0], steps[1]):
         here = record < len(recorded) and step == recorded[record]
-        flags[0], flags[1] = here, _STEP
+        orders[0], orders[1] = here, _STEP
         if here and len(dual_out) > 0:
             dual_out[record] = dual
         product(job, threads)
@@ -617,10 +617,10 @@ def descend(
 
 
 @njit(fastmath=_FAST, error_model="numpy", cache=True, nogil=True)
-def cross(
-    push: Any, data: Any, own: Any, uniform: Any, rate: float, dual: Any, turned: Any, held: Any
+def twins_step(
+    product: Any, data: Any, own: Any, uniform: Any, rate: float, dual: Any, turned: Any, held: Any
 ) -> None:
-    """One step of XRM's twins, after a product that is in push = Hα, (2, n).
+    """One step of XRM's twins, from the product Hα, (2, n).
 
     Margins are to the training labels: m = Z·w(0) + U Uᵀα + Hα. A twin moves on its own examples,
     whose labels are ``turned`` (±1); then each label becomes the other twin's prediction where
@@ -640,8 +640,8 @@ def cross(
     --------
     `pitfalls.sims.cross_risk` is its only caller, and shows what it does.
 
-    >>> cross.py_func.__name__
-    'cross'
+    >>> twins_step.py_func.__name__
+    'twins_step'
     """
     core, spurious, start = data
     n = len(own)
@@ -654,8 +654,8 @@ def cross(
         mine, other = own[i], 1 - own[i]
         inside = core[i] * weights[mine, 0] + spurious[i] * weights[mine, 1]
         outside = core[i] * weights[other, 0] + spurious[i] * weights[other, 1]
-        inside += start[mine, i] + push[mine, i]
-        held[i] = outside + start[other, i] + push[other, i]
+        inside += start[mine, i] + product[mine, i]
+        held[i] = outside + start[other, i] + product[other, i]
         logit = turned[i] * inside
         small = _decay(abs(logit))
         dual[mine, i] += rate * turned[i] * (small if logit > 0 else 1.0) / (1.0 + small)

@@ -15,7 +15,7 @@ from .exchange import (
     exchange_blocks,
     exchange_orthogonal,
     exchange_singly,
-    part,
+    principal_submatrix,
     regular_factor,
     soft_support,
 )
@@ -141,12 +141,12 @@ def _solve(source: Gram, kept: NDArray[np.int64], scale: Array) -> Array:
                 return found
         # Memory features so faint that their small system loses all digits.
         require(24.0 * len(plane) ** 2, f"the max margin of {len(plane)} examples", "lower n")
-    n, rank = len(kept), min(len(kept), source.rank)
+    n, rank = len(kept), min(len(kept), source.rank_bound)
     if rank * _NARROW > n:
         require(24.0 * source.plane.shape[0] ** 2, f"the max margin of {n} examples", "lower n")
         gram = source.matrix()
         if len(kept) < len(gram) or (scale != 1).any():
-            gram = part(gram, kept)
+            gram = principal_submatrix(gram, kept)
             gram *= scale
             gram *= scale[:, None]
         support = np.ones(n, dtype=bool) if rank == n <= _FEW else soft_support(gram)

@@ -10,7 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
-from .blas import crossed, times
+from .blas import column_gram, times
 from .gram import Features
 from .sample import Sample
 from .threads import modest_blas, sound_blas
@@ -161,7 +161,7 @@ def _minimise(
         left = float(np.linalg.norm(pull) / max(float(push @ lengths), 1e-300))
         if left <= _VANISHING:
             break
-        matrix = crossed(np.sqrt(push * scale * expit(-argument))[:, None] * rows)
+        matrix = column_gram(np.sqrt(push * scale * expit(-argument))[:, None] * rows)
         matrix.flat[:: len(matrix) + 1] += _DAMPING * matrix.trace()
         with sound_blas(len(matrix)):
             step = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), pull)

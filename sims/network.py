@@ -70,7 +70,7 @@ class Network:
 
     @property
     def steps(self) -> int:
-        """Updates made; the time t = learning rate × steps."""
+        """Updates made."""
         return len(self.losses) - 1
 
     def predict(self, inputs: ArrayLike) -> Array:
@@ -109,7 +109,7 @@ class Network:
         return np.asarray(rows @ weights[0] + biases)
 
 
-class _Error:
+class _SquaredError:
     """The mean squared error and its gradient, in buffers made once."""
 
     def __init__(
@@ -209,7 +209,7 @@ def train_network(
     *,
     seed: Seed,
     hidden: int = 300,
-    rate: float = 1e-3,
+    learning_rate: float = 1e-3,
     tolerance: float = 1e-6,
     most_steps: int = 60_000,
 ) -> Network:
@@ -226,8 +226,8 @@ def train_network(
         Of the start.
     hidden : int
         Width of both hidden layers, ≥ 1.
-    rate : float
-        Adam's learning rate, > 0.
+    learning_rate : float
+        Adam's, > 0.
     tolerance : float
         The mean squared error at which training ends, ≥ 0.
     most_steps : int
@@ -257,14 +257,15 @@ def train_network(
     x, y = _checked_data(inputs, targets)
     hidden = checked_count("hidden", hidden, least=1)
     most_steps = checked_count("most_steps", most_steps)
-    rate = checked_number("rate", rate, above=True, fix="PyTorch's default is 0.001.")
+    fix = "PyTorch's default is 0.001."
+    rate = checked_number("learning_rate", learning_rate, above=True, fix=fix)
     tolerance = checked_number("tolerance", tolerance)
     widths = (x.shape[1], hidden, hidden, 1)
     needed = 8.0 * (4 * _size(widths) + 4 * len(x) * hidden + most_steps)
     require(needed, f"a network with two hidden layers of {hidden}", "lower hidden or most_steps")
     parameters = _start(widths, seed_sequence(seed))
     losses = np.empty(most_steps + 1)
-    error = _Error(x, y, parameters, widths)
+    error = _SquaredError(x, y, parameters, widths)
     adam = _Adam(parameters, error.gradient, rate)
     with one_blas_thread():
         losses[0] = error.loss()

@@ -43,9 +43,9 @@ def plane_of_means(features: Array, labels: Array, groups: NDArray[np.int64] | N
     array([[1., 0.],
            [0., 1.]])
     """
-    folded = {g: labels * (1 if groups is None else groups == g) for g in (MAJORITY, MINORITY)}
+    signs = {g: labels * (1 if groups is None else groups == g) for g in (MAJORITY, MINORITY)}
     majority, minority = (
-        weights @ features / max(float(np.abs(weights).sum()), 1.0) for weights in folded.values()
+        weights @ features / max(float(np.abs(weights).sum()), 1.0) for weights in signs.values()
     )
     core = _unit(majority + minority, np.eye(1, len(majority))[0])
     difference = (majority - minority) / 2

@@ -58,11 +58,11 @@ class ClassSubspaces:
         if x.ndim != 2 or x.shape[1] != columns:
             raise SettingError("features", x.shape, f"of shape (m, {columns}), as in training")
         with modest_blas(float(x.size)):
-            near, far = (
+            positive, negative = (
                 ((self.offset * basis[0] + x @ basis[1:]) ** 2).sum(axis=1)
                 for basis in (self.positive, self.negative)
             )
-        return np.where(near > far, 1.0, -1.0)
+        return np.where(positive > negative, 1.0, -1.0)
 
 
 def class_subspaces(sample: Sample, dimension: int = 2, offset: float = 1.0) -> ClassSubspaces:

@@ -281,7 +281,7 @@ class Sample:
             few = Features(plane, source.memory[kept])
         elif isinstance(source, DenseGram):
             factor = None if source.factor is None else source.factor[kept]
-            few = DenseGram(plane, source.memory[np.ix_(kept, kept)], factor)
+            few = DenseGram(plane, source.memory_gram[np.ix_(kept, kept)], factor)
         else:
             few = DiagonalPlusPlane(plane, source.square)
         groups = None if self.groups is None else self.groups[kept]

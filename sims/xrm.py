@@ -21,7 +21,7 @@ from ..theory import MINORITY, Objective, SettingError
 from ..theory.arguments import checked_count, checked_rate
 from . import kernels
 from .gram import DenseGram
-from .half import Half
+from .packed import PackedSymmetric
 from .sample import Sample
 from .seeds import TWINS, Seed, child_stream, generator, seed_sequence
 
@@ -109,9 +109,9 @@ def cross_risk(
     dual, turned, held = np.zeros((2, n)), np.ones(n), np.zeros(n)
     with _memory_product(sample, single) as product:
         for _ in range(steps):
-            push = product(dual)
-            kernels.cross(push, data, own, rng.random(n), rate / n, dual, turned, held)
-        kernels.cross(product(dual), data, own, np.ones(n), 0.0, dual, turned, held)
+            both = product(dual)
+            kernels.twins_step(both, data, own, rng.random(n), rate / n, dual, turned, held)
+        kernels.twins_step(product(dual), data, own, np.ones(n), 0.0, dual, turned, held)
     score = sample.labels * held
     return np.stack((-score / 2, score / 2), axis=1)
 
@@ -139,8 +139,8 @@ def _memory_product(sample: Sample, single: bool) -> Iterator[Callable[[Array], 
     if not isinstance(gram, DenseGram):
         yield lambda dual: np.stack([gram.memory_product(row) for row in dual])
         return
-    with Half(gram.memory, 2, single=single) as half:
-        yield half
+    with PackedSymmetric(gram.memory_gram, 2, single=single) as packed:
+        yield packed
 
 
 class Found(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import blas
-from pitfalls.sims.blas import square, symmetric_times, times
+from pitfalls.sims.blas import row_gram, symmetric_times, times
 from pitfalls.sims.gram import DenseGram
 from samples import array_samples, difference, model_samples
 
@@ -20,8 +20,8 @@ def test_squares_are_exactly_symmetric(n, p, seed):
     onto += onto.T
     before = onto.copy()
     for found, expected in (
-        (square(rows), rows @ rows.T),
-        (square(rows, onto), onto + rows @ rows.T),
+        (row_gram(rows), rows @ rows.T),
+        (row_gram(rows, onto), onto + rows @ rows.T),
     ):
         np.testing.assert_allclose(found, expected, atol=1e-12)
         np.testing.assert_array_equal(found, found.T)
@@ -47,7 +47,7 @@ def test_coordinates_have_the_gram_matrix(data):
     rows = sample.gram.coordinates()
     assert difference(rows @ rows.T, gram) < 1e-12
     independent = (np.linalg.eigvalsh(gram) > 1e-12 * np.abs(gram).max()).sum()
-    assert independent <= sample.gram.rank <= sample.n
+    assert independent <= sample.gram.rank_bound <= sample.n
 
 
 @pytest.mark.parametrize("factor", [None, np.array([[1.0], [2.0], [0.0]])])
@@ -62,9 +62,9 @@ def test_products_of_many_rows_in_panels_are_those_of_few(monkeypatch):
     # Several threads of OpenBLAS crash in a triangle of 20,000 rows; ours are 50 for 20,000.
     rng = np.random.default_rng(0)
     rows, onto = rng.standard_normal((50, 7)), np.eye(50)
-    whole, added = square(rows), square(rows, onto)
+    whole, added = row_gram(rows), row_gram(rows, onto)
     monkeypatch.setattr(blas, "SOUND", 49)
     monkeypatch.setattr(blas, "_PANEL", 16)
-    assert np.abs(square(rows) - whole).max() < 1e-14
-    assert np.abs(square(rows, onto) - added).max() < 1e-14
+    assert np.abs(row_gram(rows) - whole).max() < 1e-14
+    assert np.abs(row_gram(rows, onto) - added).max() < 1e-14
     assert (onto == np.eye(50)).all()

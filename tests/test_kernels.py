@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import kernels
-from pitfalls.sims.half import Half, Problem
+from pitfalls.sims.packed import PackedSymmetric, Problem
 from samples import difference
 
 # Around the boundaries of blocks of 128, rows of 8, and parts of at least 8 blocks.
@@ -32,8 +32,8 @@ def test_product_reads_the_lower_triangle_as_a_symmetric_matrix(n):
     lower, symmetric = lower_and_symmetric(n)
     rows = np.random.default_rng(1).normal(size=(3, n))
     for single, bound in ((False, 1e-13), (True, 3e-6)):
-        with Half(lower, 3, single=single) as half:
-            assert difference(half(rows), rows @ symmetric) < bound
+        with PackedSymmetric(lower, 3, single=single) as packed:
+            assert difference(packed(rows), rows @ symmetric) < bound
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -69,25 +69,25 @@ def test_any_number_of_threads_gives_the_same_bytes(single):
     vectors = np.random.default_rng(2).normal(size=(40, 2, MANY_PARTS))
     results = []
     for threads in (1, 2, 3, 5):
-        with Half(lower, 2, single=single, threads=threads) as half:
-            assert half.threads == threads
-            results.append(np.array([half(rows) for rows in vectors]))
+        with PackedSymmetric(lower, 2, single=single, threads=threads) as packed:
+            assert packed.threads == threads
+            results.append(np.array([packed(rows) for rows in vectors]))
     assert all(result.tobytes() == results[0].tobytes() for result in results[1:])
 
 
 def test_a_thread_that_never_comes_is_not_waited_for():
     lower, symmetric = lower_and_symmetric(MANY_PARTS)
-    half = Half(lower, 1, threads=3)
+    packed = PackedSymmetric(lower, 1, threads=3)
     for seed in range(3):
         rows = np.random.default_rng(seed).normal(size=(1, MANY_PARTS))
-        assert difference(half(rows), rows @ symmetric) < 1e-13
+        assert difference(packed(rows), rows @ symmetric) < 1e-13
 
 
 def test_threads_end_with_the_context_even_when_it_fails():
     before = threading.active_count()
 
     def fail():
-        with Half(np.eye(MANY_PARTS), 1, threads=3):
+        with PackedSymmetric(np.eye(MANY_PARTS), 1, threads=3):
             assert threading.active_count() == before + 2
             raise ZeroDivisionError
 
@@ -118,8 +118,10 @@ def test_push_is_the_sigmoid_of_the_margins(seed):
     plane, start = rng.normal(size=(n, 2)), rng.normal(size=n)
     shift, scale, weight, rate, dual = rng.normal(size=(5, k, n))
     out = np.empty((k, n))
-    with Half(lower, k, Problem(plane, start, start, start, shift, scale, weight, rate)) as half:
-        kernels.push(half.job, 1, 3.0, dual, out)
+    with PackedSymmetric(
+        lower, k, Problem(plane, start, start, start, shift, scale, weight, rate)
+    ) as packed:
+        kernels.push(packed.job, 1, 3.0, dual, out)
     margins = start + dual @ (symmetric + plane @ plane.T)
     assert difference(out, 3 * rate / (1 + np.exp(scale * margins + shift))) < 1e-12
 
@@ -175,7 +177,7 @@ def test_an_edited_helper_is_never_served_from_the_cache(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import numpy as np, edited\n"
-        "from pitfalls.sims.half import Problem, state_of\n"
+        "from pitfalls.sims.packed import Problem, state_of\n"
         "one, row = np.ones(1), np.ones((1, 1))\n"
         "state = state_of(Problem(np.ones((1, 2)), one, one, one, 0 * row, row, row, row))\n"
         "edited.advance(state, 0.0, -1, *np.zeros((3, 0, 1, 6)))\n"

@@ -14,7 +14,7 @@ from pitfalls.sims import (
     replicate,
     stream,
 )
-from pitfalls.sims.half import Half
+from pitfalls.sims.packed import PackedSymmetric
 from pitfalls.sims.threads import _controller, alone, cores, modest_blas, one_blas_thread
 from pitfalls.theory import Objective, Setting, SettingError
 
@@ -72,7 +72,7 @@ def test_a_draw_has_the_same_bytes_on_one_core_and_on_all(kind, d):
 
     def content(seed):
         source = draw(setting, seed, kind).source
-        return np.asarray(source.memory).tobytes()
+        return (source.memory if kind == "explicit" else source.memory_gram).tobytes()
 
     child = stream(3, 1, 2)
     with one_blas_thread():
@@ -97,8 +97,8 @@ def test_a_number_of_threads_is_checked_whatever_the_sample_is(solver):
 
 
 def test_numpys_integers_are_numbers_of_threads():
-    with Half(np.eye(3), 1, threads=np.int64(2)) as half:
-        assert half(np.ones((1, 3))).tolist() == [[1.0, 1.0, 1.0]]
+    with PackedSymmetric(np.eye(3), 1, threads=np.int64(2)) as packed:
+        assert packed(np.ones((1, 3))).tolist() == [[1.0, 1.0, 1.0]]
 
 
 def test_helpers_end_where_a_later_one_cannot_start(monkeypatch):
@@ -112,8 +112,8 @@ def test_helpers_end_where_a_later_one_cannot_start(monkeypatch):
 
     matrix = np.eye(3000)
     monkeypatch.setattr(threading.Thread, "start", only_one)
-    with Half(matrix, 1, threads=4) as half:
-        assert (half(np.ones((1, 3000))) == 1).all()
+    with PackedSymmetric(matrix, 1, threads=4) as packed:
+        assert (packed(np.ones((1, 3000))) == 1).all()
     assert len(begun) == 1
     assert not begun[0].is_alive()
 

@@ -13,7 +13,7 @@ from ..theory.memory import require
 from . import kernels
 from .threads import checked_threads
 
-__all__ = ["Half", "Problem", "state_of"]
+__all__ = ["PackedSymmetric", "Problem", "state_of"]
 
 Array: TypeAlias = NDArray[np.float64]
 State: TypeAlias = tuple[Any, ...]
@@ -71,16 +71,16 @@ def state_of(problem: Problem) -> State:
     (2, 3)
     """
     k, n = problem.rate.shape
-    dual, push, margins = np.zeros((3, k, n))
+    dual, product, margins = np.zeros((3, k, n))
     sums = np.zeros((-(-n // kernels.CHUNK), k, 6))
     core, spurious = np.ascontiguousarray(problem.plane.T)
     data = (core, spurious, problem.start, problem.overlap, problem.majority)
     methods = (problem.shift, problem.scale, problem.weight, problem.rate)
-    flags = np.zeros(2, dtype=np.int64)
-    return dual, push, margins, np.zeros((k, 2)), sums, flags, data, methods
+    orders = np.zeros(2, dtype=np.int64)
+    return dual, product, margins, np.zeros((k, 2)), sums, orders, data, methods
 
 
-class Half:
+class PackedSymmetric:
     """A symmetric matrix packed for products, and the threads that share them.
 
     A context: the threads live as long as it does.
@@ -89,7 +89,7 @@ class Half:
     ----------
     matrix : array (n, n)
         Its lower triangle is read.
-    columns : int
+    vectors : int
         Vectors k in each product.
     problem : Problem, optional
         What the kernels make of each product; needed by `kernels.push` and `kernels.descend`.
@@ -108,15 +108,15 @@ class Half:
 
     Examples
     --------
-    >>> with Half(np.array([[2.0, 1.0], [1.0, 3.0]]), columns=1) as half:
-    ...     half(np.ones((1, 2)))
+    >>> with PackedSymmetric(np.array([[2.0, 1.0], [1.0, 3.0]]), vectors=1) as packed:
+    ...     packed(np.ones((1, 2)))
     array([[3., 4.]])
     """
 
     def __init__(
         self,
         matrix: Array,
-        columns: int,
+        vectors: int,
         problem: Problem | None = None,
         *,
         single: bool = False,
@@ -136,9 +136,9 @@ class Half:
         sync = np.zeros(kernels.FLAGS + kernels.LINE * pieces, dtype=np.int64)
         # Phases of the products are odd, of the examples even: each flag holds its last one.
         sync[kernels.FLAGS : kernels.FLAGS + kernels.LINE * parts] = -1
-        x = np.zeros((columns, padded), dtype=kind)
-        partial = np.zeros((parts, columns, padded), dtype=kind)
-        state = state_of(problem or Problem.of_zeros(n, columns))
+        x = np.zeros((vectors, padded), dtype=kind)
+        partial = np.zeros((parts, vectors, padded), dtype=kind)
+        state = state_of(problem or Problem.of_zeros(n, vectors))
         self.job = (sync, n, blocks, where, bounds, x, partial, state)
         self.threads = max(1, min(parts, threads))
         self._helpers = [
@@ -147,6 +147,18 @@ class Half:
             )
             for thread in range(1, self.threads)
         ]
+
+    @property
+    def dual(self) -> Array:
+        """The problem's dual weights (k, n), which the kernels move.
+
+        Examples
+        --------
+        >>> PackedSymmetric(np.eye(2), vectors=1).dual
+        array([[0., 0.]])
+        """
+        dual: Array = self.job[7][0]
+        return dual
 
     def __enter__(self) -> Self:
         for helper in self._helpers:
@@ -173,14 +185,14 @@ class Half:
 
         Examples
         --------
-        >>> with Half(np.eye(2), columns=2) as half:
-        ...     half(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        >>> with PackedSymmetric(np.eye(2), vectors=2) as packed:
+        ...     packed(np.array([[1.0, 2.0], [3.0, 4.0]]))
         array([[1., 2.],
                [3., 4.]])
         """
         _, n, _, _, _, x, _, state = self.job
         x[:, :n] = rows
-        flags = state[5]
-        flags[:] = 0
+        orders = state[5]
+        orders[:] = 0
         kernels.product(self.job, self.threads)
         return np.array(state[1])
