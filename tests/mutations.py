@@ -19,9 +19,9 @@ class Mutation(NamedTuple):
 MUTATIONS = [
     Mutation(
         "P1",
-        "theory/dynamics.py",
-        "push = rate * expit(argument)",
-        "push = 1.01 * rate * expit(argument)",
+        "theory/cells.py",
+        "push = self.weight * self.scale * expit(argument)",
+        "push = 1.01 * self.weight * self.scale * expit(argument)",
         "test_theory_flow.py::test_flow_is_the_plain_time_integral",
     ),
     Mutation(
@@ -103,9 +103,9 @@ MUTATIONS = [
     ),
     Mutation(
         "P7",
-        "theory/dynamics.py",
-        "argument = -system.scale * (means @ state[:2] + own)",
-        "argument = -1.01 * system.scale * (means @ state[:2] + own)",
+        "theory/cells.py",
+        "argument = -self.scale * margins",
+        "argument = -1.01 * self.scale * margins",
         "test_theory_flow.py::test_second_order_of_the_spurious_weight_of_balanced_methods",
     ),
     Mutation(

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from .accuracy import GroupAccuracy
 from .errors import NotSeparableError, SettingError
@@ -80,12 +81,27 @@ class CellSystem:
         terms = np.logaddexp(0, -self.scale * margins - self.shift)
         return np.asarray(terms @ (self.shares * self.weight))
 
-    def train_accuracy(self, margins: Array) -> GroupAccuracy[Array]:
-        """Training accuracy per observed group of margins (..., K); an empty group scores 1."""
+    def residual(self, margins: Array) -> tuple[Array, Array]:
+        """r = qΔ·sigmoid(−Δm − s) and dr/dm of margins (..., K)."""
+        argument = -self.scale * margins - self.shift
+        push = self.weight * self.scale * expit(argument)
+        return push, -push * self.scale * expit(-argument)
+
+    def first_speed(self, strength: float) -> float:
+        """About how fast the first margins move, in units of what turns a residual; at least λ."""
+        rate = self.weight * self.scale
+        overlap = np.abs(self.means @ self.plane(rate)) + self.kappa * rate
+        return max(float((self.scale * overlap).max()), strength, 1e-12)
+
+    def by_group(self, right: Array) -> GroupAccuracy[Array]:
+        """Accuracy per observed group from shares that are right (..., K); 1 of an empty group."""
 
         def of(group: int) -> Array:
             inside = self.shares * (self.groups == group)
-            return (margins > 0) @ inside / inside.sum() if inside.any() else np.ones(len(margins))
+            if not inside.any():
+                return np.ones(right.shape[:-1])
+            # In the order of the other sum: 1 where all are right.
+            return np.asarray((right * inside).sum(axis=-1) / inside.sum())
 
         majority_share = float(self.shares[self.groups == MAJORITY].sum())
         return GroupAccuracy.of(of(MAJORITY), of(MINORITY), majority_share)
@@ -119,7 +135,7 @@ class CellSystem:
             spurious=plane[:, 1],
             memory=np.zeros(len(times)) if dual is None else self.memory(dual),
             loss=self.loss(margins),
-            train=self.train_accuracy(margins),
+            train=self.by_group(margins > 0),
             dual=dual,
             margins=margins,
             shares=self.shares,
@@ -134,7 +150,7 @@ class CellSystem:
         return np.where(size > 1e-100, size, 1.0)
 
     def plane_max_margin(self) -> Array | None:
-        """Hard margin in the plane alone: min ‖v‖² with u_gᵀv ≥ 1/Δ_g, no weight on noisy features.
+        """Max margin in the plane alone: min ‖v‖² with u_gᵀv ≥ 1/Δ_g, no weight on noisy features.
 
         Two unknowns: the optimum is the smallest feasible one among the points where one or two
         constraints are tight. None where no point is feasible.

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
-from scipy.special import expit
 
 from .arguments import checked_count, checked_strength, checked_times
 from .cells import NODES, CellSystem, cell_system
@@ -84,18 +83,14 @@ def integrate(system: CellSystem, times: Array, strength: float = 0.0) -> tuple[
     means = system.means @ basis.T
     means[np.abs(means) <= 1e-13 * np.abs(means).max(initial=0)] = 0.0
     pull = system.shares[:, None] * means
-    rate = system.weight * system.scale
-    # The first margins move at about this speed: below t₀ the flow is linear, above it logarithmic.
-    overlap = np.abs(means @ (pull.T @ rate)) + system.kappa * rate
-    first = 1 / max(float((system.scale * overlap).max()), strength, 1e-12)
+    # Below t₀ the flow is linear, above it logarithmic.
+    first = 1 / system.first_speed(strength)
+    largest = float((system.weight * system.scale).max())
     with_memory = system.kappa > 0
     smallest = 1 / max(1.0, strength)
 
     def residual(state: Array) -> tuple[Array, Array]:
-        own = state[2:] if with_memory else 0.0
-        argument = -system.scale * (means @ state[:2] + own) - system.shift
-        push = rate * expit(argument)
-        return push, -push * system.scale * expit(-argument)
+        return system.residual(means @ state[:2] + (state[2:] if with_memory else 0.0))
 
     def speed(log_time: float, state: Array) -> Array:
         push, _ = residual(state)
@@ -131,7 +126,7 @@ def integrate(system: CellSystem, times: Array, strength: float = 0.0) -> tuple[
             method="LSODA",
             t_eval=log_times,
             rtol=1e-11,
-            atol=1e-13 * smallest * max(1.0, 1 / max(float(rate.max()), 1e-300)),
+            atol=1e-13 * smallest * max(1.0, 1 / max(largest, 1e-300)),
             jac=jacobian,
             events=still_moving,
         )

@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root
 from scipy.special import expit, ndtr
 
-from .accuracy import GroupAccuracy
 from .arguments import checked_strengths
 from .cells import CellSystem, cell_system
 from .errors import PitfallsError
@@ -30,7 +29,7 @@ from .objective import Objective
 from .proximal import proximal
 from .results import Trajectory
 from .ridge import log_time
-from .setting import MAJORITY, MINORITY, Setting
+from .setting import Setting
 
 __all__ = ["ridge_path"]
 
@@ -50,7 +49,7 @@ class _Point(NamedTuple):
 
     plane: Array
     length: float
-    own: float
+    own_memory: float
 
 
 def ridge_path(setting: Setting, objective: Objective, strengths: ArrayLike) -> Trajectory:
@@ -112,15 +111,14 @@ def ridge_path(setting: Setting, objective: Objective, strengths: ArrayLike) -> 
     plane = np.array([each.plane for each in ordered])
     pairs = zip(ordered, grid, strict=True)
     reports = [_report(system, setting.delta, each, float(x)) for each, x in pairs]
-    losses, majority, minority = np.array(reports).T
-    share = float(system.shares[system.groups == MAJORITY].sum())
+    losses, right = (np.array(part) for part in zip(*reports, strict=True))
     return Trajectory(
         times=np.exp([log_time(1 / strength) for strength in grid]),
         core=plane[:, 0],
         spurious=plane[:, 1],
         memory=np.array([each.length for each in ordered]),
         loss=losses,
-        train=GroupAccuracy.of(majority, minority, share),
+        train=system.by_group(right),
         name=objective.name,
         strengths=grid,
     )
@@ -149,10 +147,12 @@ def _expectation(
     if deviation == 0:
         return centre[:, None], np.ones((len(centre), 1))
     with np.errstate(divide="ignore"):
-        reach = np.log(point.own * system.weight * system.scale**2) - np.log(strength)
+        reach = np.log(point.own_memory * system.weight * system.scale**2) - np.log(strength)
     kink = ((np.logaddexp(0, reach) - system.shift) / system.scale - centre)[:, None]
     ends = kink + _DISTANCES / system.scale[:, None]
-    every = np.hstack((ends, np.broadcast_to(deviation * _QUANTILES, (len(centre), 13))))
+    every = np.hstack(
+        (ends, np.broadcast_to(deviation * _QUANTILES, (len(centre), len(_QUANTILES))))
+    )
     edges = np.sort(np.clip(every, -_FURTHEST * deviation, _FURTHEST * deviation), axis=1)
     width = np.diff(edges, axis=1)[:, :, None]
     offsets = (edges[:, :-1, None] + width * (_NODES + 1) / 2).reshape(len(centre), -1)
@@ -168,7 +168,7 @@ def _columns(system: CellSystem) -> tuple[Array, Array, Array]:
 def _imbalance(system: CellSystem, delta: float, strength: float, point: _Point) -> Array:
     """What the equations leave over, each relative to its own terms."""
     given, mass = _expectation(system, point, _deviation(system, delta, point), strength)
-    found = proximal(given, _columns(system), point.own, strength)
+    found = proximal(given, _columns(system), point.own_memory, strength)
     dual = (found.dual * mass).sum(axis=1)
     bend = float(system.shares @ (found.bend * mass).sum(axis=1))
     square = float(system.shares @ (found.dual**2 * mass).sum(axis=1))
@@ -177,8 +177,10 @@ def _imbalance(system: CellSystem, delta: float, strength: float, point: _Point)
     balance = (kept - system.plane(dual)) / np.maximum(terms, 1e-300).max()
     if system.kappa == 0:
         return np.asarray(balance)
-    own = np.log(point.own / system.kappa) + np.log1p(bend * system.kappa / delta)
-    length = np.log(point.length / point.own) - np.log(max(square / system.kappa, 1e-300)) / 2
+    own = np.log(point.own_memory / system.kappa) + np.log1p(bend * system.kappa / delta)
+    length = (
+        np.log(point.length / point.own_memory) - np.log(max(square / system.kappa, 1e-300)) / 2
+    )
     return np.append(balance, [length, own])
 
 
@@ -196,7 +198,7 @@ def _solve(
 
     first = start.plane / size
     if system.kappa > 0:
-        logs = np.log([start.length / size, start.own / system.kappa])
+        logs = np.log([start.length / size, start.own_memory / system.kappa])
         first = np.concatenate((first, logs))
 
     def equations(moved: Array) -> Array:
@@ -218,20 +220,18 @@ def _solve(
 
 def _report(
     system: CellSystem, delta: float, point: _Point, strength: float
-) -> tuple[float, float, float]:
-    """ℓ and the training accuracy of the observed groups."""
+) -> tuple[float, Array]:
+    """ℓ, and the share of each cell that is right."""
     deviation = _deviation(system, delta, point)
     given, mass = _expectation(system, point, deviation, strength)
-    found = proximal(given, _columns(system), point.own, strength)
+    found = proximal(given, _columns(system), point.own_memory, strength)
     losses = (np.logaddexp(0, -found.logits) * mass).sum(axis=1)
     loss = system.shares @ (system.weight * losses)
     centre = system.means @ point.plane
     # The margin is zero where x = −θα(0), and rises with x.
-    reach = centre + point.own * system.weight * system.scale * expit(-system.shift) / strength
+    reach = (
+        centre + point.own_memory * system.weight * system.scale * expit(-system.shift) / strength
+    )
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         right = ndtr(np.where(reach == 0, 0.0, reach / deviation))
-    accuracies = []
-    for group in (MAJORITY, MINORITY):
-        inside = system.shares * (system.groups == group)
-        accuracies.append(float(inside @ right / inside.sum()) if inside.any() else 1.0)
-    return float(loss), accuracies[0], accuracies[1]
+    return float(loss), right

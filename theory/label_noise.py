@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import ndtri
 
 from .arguments import LATEST, checked_between
 from .cells import NODES, CellSystem, cell_system
@@ -170,8 +170,7 @@ def log_peak_time(setting: Setting, objective: Objective, group: Group = "minori
 
 def _score_slope(run: Trajectory, system: CellSystem, setting: Setting, sign: int) -> Array:
     """dh/d log t along a flow, from α̇ = qΔ·sigmoid(−Δm − s)."""
-    rate = system.weight * system.scale
-    push = rate * expit(-system.scale * np.asarray(run.margins) - system.shift)
+    push, _ = system.residual(np.asarray(run.margins))
     core, spurious = np.array([run.core, run.spurious])
     velocity = system.plane(push)
     direction = np.array([1.0, sign * setting.gamma])

@@ -51,11 +51,14 @@ class Isometry:
         self.of(function, keep=True)
 
     def tolerate(self, factor: float) -> None:
-        """Be content with parts so many times less negligible."""
+        """Take a new ψ only for parts ``factor`` times larger than by default."""
         self._negligible = _NEGLIGIBLE * factor
 
     def of(self, function: Array, keep: bool = False) -> Array:
-        """T x on the sites; what x has that no ψ has is one more, for good if ``keep``."""
+        """T x on the sites.
+
+        What x has outside the span of the ψ is sent to the next ξ; with ``keep`` it becomes a ψ.
+        """
         psi = self._psi[: self._known]
         parts = psi @ (self.measure * function)
         rest = function - parts @ psi

@@ -56,7 +56,7 @@ class Response:
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
         self._time = 0.0
-        self._slope = np.zeros(len(sites.share))
+        self._slope = np.zeros(len(sites.cells.shares))
         self._pushes: list[tuple[Array, Isometry]] = []
 
     @property
@@ -70,15 +70,15 @@ class Response:
         return np.array([change[-1] for change, _ in self._pushes])
 
     def push(self) -> None:
-        """One more, now."""
-        change = np.zeros(len(self._sites.share) + 1)
+        """Start one more push now."""
+        change = np.zeros(len(self._sites.cells.shares) + 1)
         change[-1] = 1.0
-        turn = Isometry(self._sites.fresh, self._sites.share)
+        turn = Isometry(self._sites.fresh, self._sites.cells.shares)
         turn.learn(change)
         self._pushes.append((change, turn))
 
     def to(self, time: float, slope: Array) -> None:
-        """On to a time at which dr/dm is ``slope``, straight from where it was."""
+        """Advance to ``time``, dr/dm linear in time from its last value to ``slope``."""
         length = time - self._time
         before, self._time, self._slope = self._slope, time, slope
         if length <= 0:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.special import expit, ndtri
+from scipy.special import ndtri
 from scipy.stats import qmc
 
 from ..cells import CellSystem
@@ -62,7 +63,7 @@ def _normals(count: int, noisy: int, fresh: int, rng: np.random.Generator) -> Ar
 
 
 class Sites:
-    """One set of sites, and the isometry T as far as it is known.
+    """One set of sites, as cells of one example each, and the isometry T as far as it is known.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class Sites:
     >>> sites = Sites(system, 0.5, 0.0, 512, (0,))
     >>> state = sites.start((0.1, 0.0, 2.0))
     >>> field = sites.margins(state) - 0.1    # σ times the start's norm, by independent normals
-    >>> round(float(sites.share @ field**2), 9)
+    >>> round(float(sites.cells.shares @ field**2), 9)
     1.0
     """
 
@@ -104,19 +105,23 @@ class Sites:
                 for cell in range(cells)
             ]
         )
-        self.means = np.repeat(system.means, count, axis=0)
-        self.means[:, noisy] += np.sqrt(system.variance[noisy]) * normal[:, : len(noisy)]
+        means = np.repeat(system.means, count, axis=0)
+        means[:, noisy] += np.sqrt(system.variance[noisy]) * normal[:, : len(noisy)]
         xi = np.ascontiguousarray(normal[:, len(noisy) :].T)
         self.fresh = xi[_DIMENSIONS:]
-        self.share = np.repeat(system.shares / count, count)
-        self.groups = np.repeat(system.groups, count)
-        self.weight, self.shift, self.scale = (
-            np.repeat(numbers, count) for numbers in (system.weight, system.shift, system.scale)
+        self.cells = replace(
+            system,
+            means=means,
+            shares=np.repeat(system.shares / count, count),
+            weight=np.repeat(system.weight, count),
+            shift=np.repeat(system.shift, count),
+            scale=np.repeat(system.scale, count),
+            groups=np.repeat(system.groups, count),
+            variance=np.zeros(2),
         )
-        self.rate = self.weight * self.scale
-        self.pull = self.share[:, None] * self.means
+        self.pull = self.cells.shares[:, None] * means
         self.root, self.sigma, self.strength = np.sqrt(system.kappa), sigma, strength
-        self.turn = Isometry(xi[:_DIMENSIONS], self.share)
+        self.turn = Isometry(xi[:_DIMENSIONS], self.cells.shares)
         self.measure = self.turn.measure
 
     def start(self, initial: tuple[float, float, float]) -> State:
@@ -126,13 +131,7 @@ class Sites:
         memory[-1] = norm
         if norm > 0:
             self.turn.learn(memory)
-        return State(np.array([core, spurious]), memory, np.zeros(len(self.share)))
-
-    def residual(self, margins: Array) -> tuple[Array, Array]:
-        """r = qΔ·sigmoid(−Δm − s) and dr/dm."""
-        argument = -self.scale * margins - self.shift
-        push = self.rate * expit(argument)
-        return push, -push * self.scale * expit(-argument)
+        return State(np.array([core, spurious]), memory, np.zeros(len(self.cells.shares)))
 
     def velocity(self, state: State, push: Array) -> State:
         """The equations of motion, given r."""
@@ -147,9 +146,9 @@ class Sites:
 
     def margins(self, state: State, keep: bool = False) -> Array:
         """u·v + √κ x + σ T x."""
-        return np.asarray(self.means @ state.plane + self.field(state.memory, keep))
+        return np.asarray(self.cells.means @ state.plane + self.field(state.memory, keep))
 
     def stiffness(self, slope: Array) -> float:
-        """At most what a margin's own motion turns it by, per unit of time."""
+        """Bound on the rate at which a margin acts back on itself: (√κ + σ)²·max|dr/dm| + λ."""
         reach = (self.root + self.sigma) ** 2
         return float(reach * np.abs(slope).max() + self.strength)

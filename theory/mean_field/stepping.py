@@ -59,7 +59,7 @@ def descending(
             if left is not None:
                 left.push()
             yield state
-        push, slope = sites.residual(sites.margins(state, keep=True))
+        push, slope = sites.cells.residual(sites.margins(state, keep=True))
         if left is not None:
             left.euler(rate, slope)
         state = state.plus(rate, sites.velocity(state, push))
@@ -87,8 +87,8 @@ def flowing(sites: Sites, state: State, left: Response | None, times: Array) -> 
     >>> [state.plane.round(2).tolist() for state in states]
     [[0.0, 0.0], [1.49, 0.48]]
     """
-    push, slope = sites.residual(sites.margins(state, keep=True))
-    first = 0.5 / _first_speed(sites)
+    push, slope = sites.cells.residual(sites.margins(state, keep=True))
+    first = 0.5 / sites.cells.first_speed(sites.strength)
 
     def pace(time: float, slope: Array) -> float:
         return 1 / (1 / (first + time) + sites.stiffness(slope) / _STIFFNESS)
@@ -96,7 +96,7 @@ def flowing(sites: Sites, state: State, left: Response | None, times: Array) -> 
     def reached(time: float, state: State) -> State:
         """One of the times, for the response too."""
         if left is not None:
-            left.to(time, sites.residual(sites.margins(state))[1])
+            left.to(time, sites.cells.residual(sites.margins(state))[1])
             left.push()
         return state
 
@@ -111,11 +111,11 @@ def flowing(sites: Sites, state: State, left: Response | None, times: Array) -> 
     for _ in range(_MOST_STEPS):
         if time is None:
             return
-        # Near rest time goes on while x hardly moves: what errors add to it would take all ψ.
+        # Near rest t grows while x hardly moves, and rounding would use up all ψ.
         crawl = (first + nodes[-1].time) / nodes[-1].pace / _CRAWL
         sites.turn.tolerate(float(np.clip(crawl, 1, 10)))
         node = _advance(sites, nodes, pace)
-        # A push would still be forgotten.
+        # With a response there is no rest: what is left of a push still decays.
         at_rest = left is None and _is_at_rest(node, sites)
         while time is not None and (time <= node.time or at_rest):
             late = time > node.time
@@ -129,12 +129,6 @@ def flowing(sites: Sites, state: State, left: Response | None, times: Array) -> 
         "rest: data that can hardly be separated, or not. Ask for earlier times, or for a ridge "
         "strength."
     )
-
-
-def _first_speed(sites: Sites) -> float:
-    """About how fast the first margins move, in units of what turns a residual."""
-    overlap = np.abs(sites.means @ (sites.rate @ sites.pull)) + sites.root**2 * sites.rate
-    return max(float((sites.scale * overlap).max()), sites.strength, 1e-12)
 
 
 def _is_at_rest(node: _Node, sites: Sites) -> bool:
@@ -185,14 +179,14 @@ def _solve_plane(
     """v = base + factor·(E[r u] − λv), r at the margins u·v + field; and r, dr/dm there."""
     decay = 1 + factor * sites.strength
     for _ in range(_NEWTON):
-        push, slope = sites.residual(sites.means @ plane + field)
+        push, slope = sites.cells.residual(sites.cells.means @ plane + field)
         gap = decay * plane - base - factor * (push @ sites.pull)
-        matrix = decay * np.eye(2) - factor * ((sites.pull * slope[:, None]).T @ sites.means)
+        matrix = decay * np.eye(2) - factor * ((sites.pull * slope[:, None]).T @ sites.cells.means)
         step = np.linalg.solve(matrix, gap)
         plane = plane - step
         if np.abs(step).max() <= 1e-13 * (1e-3 + np.abs(plane).max()):
             break
-    push, slope = sites.residual(sites.means @ plane + field)
+    push, slope = sites.cells.residual(sites.cells.means @ plane + field)
     return plane, push, slope
 
 

@@ -23,7 +23,7 @@ from ..errors import SettingError
 from ..memory import require
 from ..objective import Objective
 from ..results import Trajectory
-from ..setting import MAJORITY, MINORITY, Setting
+from ..setting import MAJORITY, Setting
 from .response import Response
 from .result import MeanField
 from .sites import Sites, State
@@ -80,7 +80,8 @@ def flow(
         Keep the sites' dual weights and margins, and the correlation (16·sets·sites bytes for each
         cell and time).
     response : bool
-        Find the response function too, which takes about as long again for every ten times.
+        Find the response function too, which takes about as long again for every ten recorded
+        times.
 
     Returns
     -------
@@ -242,7 +243,7 @@ def _together(
             fresh=_FRESH if response else 0,
         )
         left = Response(sites) if response else None
-        shares, groups = sites.share, sites.groups
+        shares, groups = sites.cells.shares, sites.cells.groups
         own = slice(index * size, (index + 1) * size)
         for k, state in enumerate(run(sites, sites.start(problem.initial), left)):
             reached = sites.margins(state)
@@ -267,13 +268,10 @@ def _together(
 
 def _numbers(sites: Sites, state: State, margins: Array) -> Array:
     """w_y, w_a, ‖w_ε‖, the loss, and both groups' training accuracies."""
-    terms = np.logaddexp(0, -sites.scale * margins - sites.shift)
-    right = [
-        float(np.average(margins[inside] > 0, weights=sites.share[inside])) if inside.any() else 1.0
-        for inside in (sites.groups == group for group in (MAJORITY, MINORITY))
-    ]
+    train = sites.cells.by_group(margins > 0)
     norm = np.sqrt(sites.measure @ state.memory**2)
-    return np.array([*state.plane, norm, terms @ (sites.share * sites.weight), *right])
+    loss = sites.cells.loss(margins)
+    return np.array([*state.plane, norm, loss, train.majority, train.minority])
 
 
 def _fields(
