@@ -37,7 +37,7 @@ from ..studies.figure_3 import (
     network_panel,
 )
 from ..theory import Setting, SettingError
-from ..theory.memorization import target
+from ..theory.kernel_regression import target
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
 __all__ = ["ALT_TEXT", "Memorizations", "compute", "default_setting", "draw"]

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lapack
 
 from ..theory import Objective, Solution, Trajectory
-from ..theory.memory import require
+from ..theory.resources import require
 from .blas import mirrored
 from .certificate import CERTIFIED, kkt_residual
 from .descent import gradient_descent

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MAJORITY, Objective, Trajectory
 from ..theory.arguments import Record, checked_rate, checked_record
-from ..theory.memory import require
+from ..theory.resources import require
 from . import kernels
 from .gpu.alone import descend_alone
 from .gpu.device import Backend, chosen

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dlauum
 
 from ..theory import Setting, SettingError
-from ..theory.memory import require
+from ..theory.resources import require
 from .blas import mirrored, row_gram
 from .cells import groups_of, means_of
 from .gpu.alone import draw_alone

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import MAJORITY, MINORITY, PitfallsError, Setting, SettingError
-from ..theory.memory import require
+from ..theory.resources import require
 from .sample import Sample
 from .threads import modest_blas
 

@@ -20,7 +20,7 @@ from ..theory import (
     Trajectory,
 )
 from ..theory.arguments import checked_times
-from ..theory.memory import require
+from ..theory.resources import require
 from . import kernels
 from .blas import column_gram, times
 from .gpu.alone import flow_alone

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve, cholesky, qr
 
 from ..theory import PitfallsError
-from ..theory.memory import require
+from ..theory.resources import require
 from .blas import column_gram, times
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample

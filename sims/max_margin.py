@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
-from ..theory.memory import require
+from ..theory.resources import require
 from .blas import symmetric_times
 from .certificate import CERTIFIED, kkt_residual
 from .exchange import (

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..theory import SettingError
 from ..theory.arguments import checked_count, checked_number
-from ..theory.memory import require
+from ..theory.resources import require
 from . import kernels
 from .seeds import Seed, seed_sequence
 from .threads import one_blas_thread

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..theory.memory import require
+from ..theory.resources import require
 from . import kernels
 from .threads import checked_threads
 

@@ -13,7 +13,7 @@ from scipy.special import expit, lambertw
 
 from ..theory import Objective, PitfallsError, Trajectory
 from ..theory.arguments import checked_strengths
-from ..theory.memory import require
+from ..theory.resources import require
 from .certificate import CERTIFIED
 from .frames import Frame, Solve, frame_of
 from .gram import Features

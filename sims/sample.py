@@ -19,7 +19,7 @@ from ..theory import (
     Solution,
     Trajectory,
 )
-from ..theory.memory import require
+from ..theory.resources import require
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .seeds import BALANCE, START, Seed, generator, seed_sequence
 from .threads import modest_blas

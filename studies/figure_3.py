@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..sims import stream
 from ..sims.network import Network, train_network
-from ..theory.memorization import (
+from ..theory.kernel_regression import (
     Interpolation,
     expected_interpolation,
     gaussian_kernel,

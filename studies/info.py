@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..sims.threads import cores
-from ..theory.memory import available
+from ..theory.resources import available
 from .caches import Cache, caches
 from .devices import Devices, devices
 

@@ -27,7 +27,7 @@ FROM_THEORY = {
     "Trajectory",
     "angle",
 }
-ARGUMENTS = {"pitfalls.theory.arguments", "pitfalls.theory.memory"}
+ARGUMENTS = {"pitfalls.theory.arguments", "pitfalls.theory.resources"}
 """What is checked before the work, in theory and simulations alike: no formula is in there."""
 PUBLIC = {
     "pitfalls.theory": FROM_THEORY

@@ -15,7 +15,7 @@ from pitfalls.sims import draw, gpu, gradient_descent, gradient_flow, max_margin
 from pitfalls.sims.gpu import shape as shapes
 from pitfalls.sims.gpu import sources
 from pitfalls.sims.gpu.alone import numbers_of
-from pitfalls.theory import Objective, ResourceError, Setting, SettingError, memory
+from pitfalls.theory import Objective, ResourceError, Setting, SettingError, resources
 from samples import difference, z_scores
 from scipy.stats import chi2, kstest, norm
 
@@ -477,7 +477,7 @@ def test_the_orthogonal_limit_takes_no_matrix_on_a_device_either():
 
 def test_what_the_host_cannot_bring_to_a_device_is_refused(device, monkeypatch):
     sample = draw(SETTING, 0)
-    monkeypatch.setattr(memory, "_TRIFLE", 0.0)
-    monkeypatch.setattr(memory, "available", lambda: 20_000.0)
+    monkeypatch.setattr(resources, "_TRIFLE", 0.0)
+    monkeypatch.setattr(resources, "available", lambda: 20_000.0)
     with pytest.raises(ResourceError, match=r"1 Gram matrices of 40 examples .*use backend 'cpu'"):
         gpu.Batch.of(device, [sample])

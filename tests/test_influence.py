@@ -19,8 +19,8 @@ from pitfalls.theory import (
     ResourceError,
     Setting,
     SettingError,
-    memory,
     orthogonal,
+    resources,
 )
 from samples import array_samples, folded, four_methods, model_samples, objectives
 from scipy.integrate import solve_ivp
@@ -388,8 +388,8 @@ def test_a_run_can_be_interrupted(time_limit):
 def test_what_does_not_fit_is_refused_before_it_starts(options, monkeypatch):
     sample = draw(SMALL, 0)
     _ = sample.gram
-    monkeypatch.setattr(memory, "_TRIFLE", 0.0)
-    monkeypatch.setattr(memory, "available", lambda: 20_000.0)
+    monkeypatch.setattr(resources, "_TRIFLE", 0.0)
+    monkeypatch.setattr(resources, "available", lambda: 20_000.0)
     with pytest.raises(ResourceError, match="GiB are free"):
         influence(sample, **options)
 

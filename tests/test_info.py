@@ -18,7 +18,7 @@ from pitfalls import show, studies
 from pitfalls.cli import main
 from pitfalls.studies.caches import caches
 from pitfalls.studies.devices import Gpu, devices
-from pitfalls.theory.memory import available
+from pitfalls.theory.resources import available
 
 SECTIONS = ["schema", "versions", "extras", "machine", "blas", "devices", "caches"]
 INFO = import_module("pitfalls.studies.info")

@@ -15,9 +15,9 @@ from pitfalls.theory import (
     Setting,
     SettingError,
     mean_field,
-    memory,
     orthogonal,
     proportional,
+    resources,
 )
 from pitfalls.theory.cells import cell_system
 from pitfalls.theory.mean_field import stepping
@@ -488,7 +488,7 @@ def test_what_only_the_limit_knows_can_be_left_out():
 
 
 def test_a_run_that_does_not_fit_is_refused_before_it_starts(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 1e8)
+    monkeypatch.setattr(resources, "available", lambda: 1e8)
     with pytest.raises(ResourceError, match="examples=False"):
         mean_field.descent(FIGURE_1, Objective.erm(), 0.02, 1000)
     with pytest.raises(ResourceError, match="no response"):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import SettingError
-from .memory import require
+from .resources import require
 
 __all__ = [
     "LATEST",

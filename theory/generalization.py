@@ -20,7 +20,7 @@ from .accuracy import GroupAccuracy, margin_moments
 from .arguments import checked_between, checked_count, checked_share
 from .errors import SettingError
 from .hinge import hinge
-from .memory import require
+from .resources import require
 from .results import Trajectory
 from .setting import Setting
 

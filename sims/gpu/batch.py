@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...theory import MAJORITY, ResourceError, Setting, SettingError
-from ...theory.memory import require
+from ...theory.resources import require
 from ..cells import groups_of, means_of
 from ..gram import DenseGram
 from ..record import observed_groups

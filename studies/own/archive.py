@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...theory import SettingError
-from ...theory.memory import require
+from ...theory.resources import require
 from .given import Given
 from .origin import Origin, ignoring, said
 from .roles import Wanted, assigned, refuse_duplicates

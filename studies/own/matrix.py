@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...theory import SettingError
-from ...theory.memory import require
+from ...theory.resources import require
 from .origin import Origin
 
 __all__ = ["LARGEST", "Array", "matrix", "refuse_constant"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...theory import PitfallsError, SettingError
-from ...theory.memory import require
+from ...theory.resources import require
 from .given import Given
 from .matrix import Array
 from .origin import Origin, ignoring, said

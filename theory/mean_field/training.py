@@ -20,8 +20,8 @@ from ..arguments import (
 )
 from ..cells import CellSystem, cell_system
 from ..errors import SettingError
-from ..memory import require
 from ..objective import Objective
+from ..resources import require
 from ..results import Trajectory
 from ..setting import MAJORITY, Setting
 from .response import Response
