@@ -148,7 +148,7 @@ def compute(setting: Setting, seed: int = 0, latest: float = 1e12) -> SelfInflue
     sample, objectives = trained(setting, seed)
     found = [influence(sample, objective, times) for objective in objectives]
     closed = [
-        orthogonal.self_influence(setting, objective, times).self_influence
+        orthogonal.leave_one_out_flow(setting, objective, times).self_influence
         for objective in three_methods(setting)
     ]
     return SelfInfluence(

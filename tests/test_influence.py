@@ -152,7 +152,7 @@ def test_on_orthogonal_data_the_flow_is_the_closed_form(name, method):
     setting = CLEAN[name]
     objective = METHODS[method](setting)
     times = [1e-3, 1.0, 1e3, 1e9, 1e16]
-    expected = orthogonal.self_influence(setting, objective, times)
+    expected = orthogonal.leave_one_out_flow(setting, objective, times)
     counts = [cell.count for cell in setting.cells]
     firsts = np.concatenate(([0], np.cumsum(counts)[:-1]))
     found = influence(draw(setting, 0, "orthogonal"), objective, times, examples=firsts)

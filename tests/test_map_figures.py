@@ -151,7 +151,7 @@ def test_self_influence_is_that_of_training_again(selves):
     np.testing.assert_array_equal(selves.values[2], found.self_influence)
     erm = influence(sample, Objective.erm(), [1.0, 20.0, 1e6])
     np.testing.assert_allclose(selves.ratios()[0], erm.ratio)
-    closed = orthogonal.self_influence(CLEAN, Objective.erm(), [20.0]).self_influence
+    closed = orthogonal.leave_one_out_flow(CLEAN, Objective.erm(), [20.0]).self_influence
     np.testing.assert_allclose(selves.closed[0, 1], closed[0], rtol=1e-6)
 
 

@@ -105,7 +105,7 @@ def test_influence_over_time_is_that_of_training_again(method, label_noise):
     setting = Setting(20, 40, 0.7, 2.0, 0.5, label_noise=label_noise)
     objective = METHODS[method](setting)
     times = np.array([0.0, 0.1, 3.0, 100.0, 1e5])
-    found = orthogonal.self_influence(setting, objective, times)
+    found = orthogonal.leave_one_out_flow(setting, objective, times)
     features, groups, firsts = explicit(setting)
     whole = gradient_flow(Sample.from_arrays(features, np.ones(20), groups), objective, times)
     np.testing.assert_allclose(found.margins, whole.margins[:, firsts], atol=1e-7)
@@ -124,7 +124,7 @@ def test_influence_over_time_is_that_of_training_again(method, label_noise):
 def test_ratio_starts_at_the_pushes_and_ends_at_that_of_the_limit(method, start):
     setting = of_kappa(2 * 9 / 19, n=10**9, d=10**9)
     objective = METHODS[method](setting)
-    over_time = orthogonal.self_influence(setting, objective, [1e-6, 1e8, 1e16]).ratio
+    over_time = orthogonal.leave_one_out_flow(setting, objective, [1e-6, 1e8, 1e16]).ratio
     limit = orthogonal.leave_one_out(setting, objective).ratio
     assert abs(over_time[0] / start - 1) < 1e-4
     distance = np.abs(over_time[1:] / limit - 1)
@@ -138,7 +138,7 @@ def test_feature_noise_is_refused(setting):
     with pytest.raises(PitfallsError, match="influence per cell needs"):
         orthogonal.leave_one_out(setting)
     with pytest.raises(PitfallsError, match="influence per cell needs"):
-        orthogonal.self_influence(setting, Objective.erm(), [1.0])
+        orthogonal.leave_one_out_flow(setting, Objective.erm(), [1.0])
 
 
 @given(st.data())

@@ -20,7 +20,7 @@ from .objective import Objective
 from .setting import MAJORITY, MINORITY, Setting
 from .squared_hinge import minimum
 
-__all__ = ["LeaveOneOut", "leave_one_out", "self_influence"]
+__all__ = ["LeaveOneOut", "leave_one_out", "leave_one_out_flow"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -35,13 +35,14 @@ class LeaveOneOut:
     Attributes
     ----------
     margins, held_out : arrays (K,) or (T, K)
-        Its margin when it is trained on, and when all others are.
+        Its margin under training on all examples, and on all but it.
     shares : array (K,)
         π (count/n).
     groups : integer array (K,)
         Observed groups.
     closed_form : boolean array (K,) or None
-        In the limit: whether P10's closed form held, or the problem was solved again without it.
+        Of `leave_one_out`: whether the closed form applied; where False the reduced problem was
+        solved.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def leave_one_out(setting: Setting, objective: Objective | None = None) -> Leave
 
     Where every example left is still a support vector, an example's self-influence is
     α̂_i/[G⁻¹]_ii = κα_g/(1 − h_g/n), h_g = u_gᵀ(κI + Σ π u uᵀ)⁻¹u_g the leverage of its features,
-    sums over support vectors: the condition is α_j > −u_jᵀ(κI + Σ π u uᵀ)⁻¹u_i·κα_i/(κn − κh_i) for
+    sums over support vectors: the condition is α_j > −u_jᵀ(κI + Σ π u uᵀ)⁻¹u_i·α_i/(n − h_i) for
     all j. A cell that is no support vector has none. Elsewhere the reduced problem is solved.
 
     Parameters
@@ -145,7 +146,7 @@ def leave_one_out(setting: Setting, objective: Objective | None = None) -> Leave
     return LeaveOneOut(margins, held_out, system.shares, system.groups, valid)
 
 
-def self_influence(setting: Setting, objective: Objective, times: ArrayLike) -> LeaveOneOut:
+def leave_one_out_flow(setting: Setting, objective: Objective, times: ArrayLike) -> LeaveOneOut:
     """Held-out margins along the flow: every cell's flow without one of its examples.
 
     Limits: n → ∞ gives κα_g(t), and t → 0 its first step, κq_gΔ_g·sigmoid(−s_g)·t. As t → ∞ the
@@ -177,7 +178,8 @@ def self_influence(setting: Setting, objective: Objective, times: ArrayLike) -> 
 
     >>> setting = Setting(n=10**6, d=25 * 10**6, rho=0.9, gamma=5.0, sigma=1.0)
     >>> for objective in (Objective.erm(), Objective.reweighting(setting)):
-    ...     print(self_influence(setting, objective, [1e-6, 1.0, 1e16]).ratio.round(3))
+    ...     times = [1e-6, 1.0, 1e16]
+    ...     print(leave_one_out_flow(setting, objective, times).ratio.round(3))
     [1.    1.972 2.304]
     [9.    2.969 2.381]
     """

@@ -14,7 +14,7 @@ from .crossing import crossing_times, log_crossing_time
 from .decoupled import decoupled_flow
 from .delay import critical_decay, crossing_exponent, log_fitting_time
 from .dynamics import Asymptote, asymptote, flow
-from .influence import LeaveOneOut, leave_one_out, self_influence
+from .influence import LeaveOneOut, leave_one_out, leave_one_out_flow
 from .label_noise import harmless_aspect, log_peak_time, noise_factor
 from .objective import Objective
 from .results import Solution
@@ -37,13 +37,13 @@ __all__ = [
     "harmless_aspect",
     "lasting_cure",
     "leave_one_out",
+    "leave_one_out_flow",
     "log_crossing_time",
     "log_fitting_time",
     "log_peak_time",
     "max_margin",
     "noise_factor",
     "ridge_path",
-    "self_influence",
 ]
 
 
