@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -18,13 +18,12 @@ from . import studies
 
 if TYPE_CHECKING:
     from .benchmarks import Report
+    from .studies.arguments import Progress
     from .studies.statements import Statement
     from .studies.train import Limit
     from .theory import Setting
 
 __all__ = ["progress", "show_benchmarks", "show_training", "show_verification", "stdout"]
-
-Update: TypeAlias = Callable[[int, int, str], None]
 
 _PIPED_WIDTH = 160
 _WIDE = 130
@@ -43,19 +42,19 @@ def stdout() -> Console:
 
 
 @contextmanager
-def progress() -> Iterator[Update]:
+def progress() -> Iterator[Progress]:
     """A progress bar on the terminal of standard error; silent when that is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda done, total, label: None
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
         yield lambda done, total, label: bar.update(
             task, completed=done, total=total, description=label

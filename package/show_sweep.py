@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -33,16 +33,14 @@ __all__ = [
     "sweep_progress",
 ]
 
-Update: TypeAlias = "Callable[[sweeps.Progress], None]"
-
 
 @contextmanager
-def sweep_progress() -> Iterator[Update]:
+def sweep_progress() -> Iterator[Callable[[sweeps.Stage], None]]:
     """Cells, replicates per second and time left on a terminal; silent when that is none."""
     begun = time.perf_counter()
     with progress() as update:
 
-        def show(now: sweeps.Progress) -> None:
+        def show(now: sweeps.Stage) -> None:
             rate = now.replicates / max(time.perf_counter() - begun, 1e-9)
             cells = f"{now.cells}/{now.all_cells} cells"
             words = f"{cells}, {rate:.3g}/s" if now.replicates else cells

@@ -145,12 +145,12 @@ def _sweep(options: argparse.Namespace) -> int:
         raise sweeps.SweepError("--store is missing: give an SQLite file.")
     # What Dask's own log says of a lost scheduler or worker, the command says or mends.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    last: list[sweeps.Progress] = []
+    last: list[sweeps.Stage] = []
     begun = time.perf_counter()
     try:
         with _terminable(), sweep_progress() as update:
 
-            def progress(now: sweeps.Progress) -> None:
+            def progress(now: sweeps.Stage) -> None:
                 last[:] = [now]
                 update(now)
 

@@ -8,10 +8,10 @@ from host_device import COMPILER, NO_COMPILER, HostDevice
 from pitfalls.cli import main
 from pitfalls.sims import gpu, stream
 from pitfalls.studies import sweeps
-from pitfalls.studies.sweeps.block import Run, compute
+from pitfalls.studies.sweeps.block import Failure, Run, compute
 from pitfalls.studies.sweeps.errors import StoreError, SweepError
 from pitfalls.studies.sweeps.on_device import attempt_all
-from pitfalls.studies.sweeps.store import Failure, Store
+from pitfalls.studies.sweeps.store import Store
 from pitfalls.theory import PitfallsError
 from samples import z_scores
 

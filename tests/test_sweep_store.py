@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pitfalls.studies import sweeps
 from pitfalls.studies.sweeps import store as store_module
-from pitfalls.studies.sweeps.block import Block, compute
-from pitfalls.studies.sweeps.store import Failure, Store
+from pitfalls.studies.sweeps.block import Block, Failure, compute
+from pitfalls.studies.sweeps.store import Store
 
 TEXT = """
 replicates = 7
@@ -181,7 +181,7 @@ def test_an_empty_file_becomes_a_store(tmp_path):
 
 def test_a_full_disk_keeps_what_was_finished(tmp_path, monkeypatch):
     """SQLite's limit on a file's pages gives the error that a full disk gives."""
-    path, connect = tmp_path / "a.db", store_module._connect
+    path, connect = tmp_path / "a.db", store_module.connect
     wide = sweeps.parse(TEXT.replace("replicates = 7", "replicates = 3000"))
     values = np.ones((3, 2))
 
@@ -190,7 +190,7 @@ def test_a_full_disk_keeps_what_was_finished(tmp_path, monkeypatch):
         connection.execute("PRAGMA max_page_count = 16")
         return connection
 
-    monkeypatch.setattr(store_module, "_connect", small)
+    monkeypatch.setattr(store_module, "connect", small)
     kept = []
 
     def fill():

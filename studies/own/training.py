@@ -20,6 +20,7 @@ from ...theory import (
     Trajectory,
 )
 from ...theory.arguments import LATEST, checked_count
+from ..arguments import Progress, silent
 from .as_json import as_json
 from .counting import Counted, counted
 from .methods import METHODS, objective
@@ -30,7 +31,6 @@ from .table import OwnFeatures
 __all__ = ["OwnRun", "OwnTraining", "train_own"]
 
 Array: TypeAlias = NDArray[np.float64]
-Update: TypeAlias = Callable[[int, int, str], None]
 
 # In the model's units: the first and the last time, an earlier one where training has an end (P12
 # takes long to come to rest there), the strongest and the weakest decay, and one so weak that it is
@@ -132,7 +132,7 @@ def train_own(
     seed: int = 0,
     points: int = 13,
     record: Sequence[float] = (),
-    progress: Update = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> OwnTraining:
     """Train on features of one's own by several methods, and predict what comes out.
 

@@ -1,13 +1,13 @@
 """Monte Carlo sweeps: a grid file, a store that survives anything, workers, and the table."""
 
 from .agreement import Agreement, agreement
+from .block import Failure
 from .document import Sweep
-from .driver import Outcome, Progress, sweep
+from .driver import Outcome, Stage, sweep
 from .errors import StoreError, SweepError
 from .estimate import Estimate, estimate
 from .export import export
 from .reader import parse, read, ready
-from .store import Failure
 from .table import Status, status
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "Estimate",
     "Failure",
     "Outcome",
-    "Progress",
+    "Stage",
     "Status",
     "StoreError",
     "Sweep",

@@ -38,10 +38,11 @@ from .document import Sweep
 from .predict import coordinate, predict
 from .quantities import Column
 
-__all__ = ["Block", "Run", "compute"]
+__all__ = ["Block", "Failure", "Job", "Result", "Run", "compute"]
 
 Array: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[bytes, bytes]
+Job: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,35 @@ class Block:
     values: Array
     predictions: Array | None
     seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be computed, and why.
+
+    Examples
+    --------
+    >>> Failure(3, 0, "SettingError: no").cell
+    3
+    """
+
+    cell: int
+    block: int
+    error: str
+
+    @classmethod
+    def of(cls, job: Job, error: Exception) -> Failure:
+        """Of a job, (cell, block), that raised an error.
+
+        Examples
+        --------
+        >>> Failure.of((3, 0), ValueError("no")).error
+        'ValueError: no'
+        """
+        return cls(*job, f"{type(error).__name__}: {error}")
+
+
+Result: TypeAlias = Block | Failure
 
 
 def compute(sweep: Sweep, cell: int, index: int) -> Block:
@@ -144,7 +174,7 @@ class Run:
         self.sweep, self.setting, self.seed = sweep, setting, seed
         self.sample = draw(setting, seed, sweep.kind) if sample is None else sample
         self.objectives = {name: self.own(name, each) for name, each in objectives.items()}
-        self.finite = [t for t in sweep.times if t < math.inf]
+        self.finite = sweep.finite_times
         # Methods that differ in weight and shift only have one limit.
         self.key, self.limit, self.scores = (
             cache(self._key),

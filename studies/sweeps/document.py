@@ -88,6 +88,11 @@ class Sweep:
         return columns(tuple(self.objectives), self.quantities, self.times)
 
     @property
+    def finite_times(self) -> list[float]:
+        """Those at which training is looked at; the other one is the limit."""
+        return [time for time in self.times if time < math.inf]
+
+    @property
     def cells(self) -> int:
         """How many settings there are."""
         return math.prod(len(axis.values) for axis in self.axes)

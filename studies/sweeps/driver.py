@@ -6,22 +6,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ...sims.gpu import Backend, Device, chosen
 from ...sims.threads import cores
 from ..arguments import check_workers
-from .block import Block
+from .block import Failure, Job, Result
 from .document import Sweep
 from .errors import StoreError, SweepError
-from .pools import Job, open_pool
+from .pools import open_pool
 from .reader import read
-from .store import Failure, Store
+from .store import Store
 
-__all__ = ["Outcome", "Progress", "Update", "sweep"]
+__all__ = ["Outcome", "Stage", "sweep"]
 
 
-class Progress(NamedTuple):
+class Stage(NamedTuple):
     """How far a sweep is.
 
     Attributes
@@ -38,9 +38,6 @@ class Progress(NamedTuple):
     blocks: int
     all_blocks: int
     replicates: int
-
-
-Update: TypeAlias = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def sweep(
     workers: int | None = None,
     dask: str | None = None,
     backend: Backend = "cpu",
-    progress: Update = lambda progress: None,
+    progress: Callable[[Stage], None] = lambda stage: None,
 ) -> Outcome:
     """Run a sweep, or what is left of it, into its store.
 
@@ -95,7 +92,7 @@ def sweep(
         than the CPU's, equal in law, so that a store is of one backend. "auto" is the store's own,
         and for a new store the GPU where there is one; with ``dask``, the CPU.
     progress : callable
-        Called with a `Progress` after each batch of results.
+        Called with a `Stage` after each batch of results.
 
     Returns
     -------
@@ -144,7 +141,7 @@ def sweep(
         run = _Run(document, kept)
         jobs = run.jobs()
         job = next(jobs, None)
-        progress(run.progress())
+        progress(run.stage())
         if job is not None:
             with open_pool(document, workers, dask, device) as pool:
                 while job is not None or pool.busy():
@@ -155,7 +152,7 @@ def sweep(
                     kept.add(results)
                     for result in results:
                         run.finish(result)
-                    progress(run.progress())
+                    progress(run.stage())
         return Outcome(document.cells, run.replicates, kept.failures(), len(kept.environments()))
 
 
@@ -224,7 +221,7 @@ class _Run:
             self.retire(cell)
         return None
 
-    def finish(self, result: Block | Failure) -> None:
+    def finish(self, result: Result) -> None:
         """Count a result."""
         self.blocks += 1
         self.open[result.cell] -= 1
@@ -240,9 +237,9 @@ class _Run:
             del self.left[cell], self.open[cell]
             self.finished += 1
 
-    def progress(self) -> Progress:
+    def stage(self) -> Stage:
         all_cells = self.document.cells
-        return Progress(
+        return Stage(
             cells=self.finished,
             all_cells=all_cells,
             blocks=self.blocks,

@@ -21,16 +21,14 @@ from ...sims.certificate import CERTIFIED
 from ...sims.gpu.alone import numbers_of
 from ...sims.gpu.sources import MOST_METHODS
 from ...theory import GroupAccuracy, Objective, ResourceError, Setting, Trajectory
-from .block import Block, Run, compute
+from .block import Block, Failure, Job, Result, Run, compute
 from .document import Sweep
 from .predict import coordinate, predict
 from .quantities import Column
-from .store import Failure
 
 __all__ = ["attempt_all", "suits"]
 
 Array: TypeAlias = NDArray[np.float64]
-Job: TypeAlias = tuple[int, int]
 
 _OF_WEIGHTS = {
     *("majority", "minority", "worst", "average", "train_majority", "train_minority"),
@@ -69,7 +67,7 @@ def suits(sweep: Sweep, setting: Setting) -> bool:
     return sweep.kind != "orthogonal" and setting.sigma > 0 and not any(temperatures)
 
 
-def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[Block | Failure]:
+def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[Result]:
     """The blocks of some jobs, in their order, or why there is none.
 
     A replicate's numbers depend on the sweep, its cell and its index alone, and not on the jobs it
@@ -88,7 +86,7 @@ def attempt_all(sweep: Sweep, device: gpu.Device, jobs: Sequence[Job]) -> list[B
     []
     """
     begun = time.perf_counter()
-    done: dict[Job, Block | Failure] = {}
+    done: dict[Job, Result] = {}
     values: dict[Job, Array] = {}
     groups: dict[tuple[int, int], list[_Replicate]] = defaultdict(list)
     for job in jobs:
@@ -162,7 +160,7 @@ class _Together:
 
     def __init__(self, sweep: Sweep, device: gpu.Device, replicates: Sequence[_Replicate]) -> None:
         self.sweep, self.device, self.replicates = sweep, device, replicates
-        self.finite = [t for t in sweep.times if t < math.inf]
+        self.finite = sweep.finite_times
         kind: Literal["gram", "explicit"] = "explicit" if sweep.kind == "explicit" else "gram"
         self.batch = gpu.Batch.draw(
             device, [each.setting for each in replicates], [each.seed for each in replicates], kind

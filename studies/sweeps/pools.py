@@ -14,20 +14,16 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from ...sims.gpu import Device
-from .block import Block, compute
+from .block import Failure, Job, Result, compute
 from .document import Sweep
 from .errors import SweepError
 from .on_device import attempt_all
 from .reader import parse
-from .store import Failure
 
-__all__ = ["Job", "Pool", "Result", "open_pool"]
-
-Job: TypeAlias = tuple[int, int]
-Result: TypeAlias = Block | Failure
+__all__ = ["Pool", "open_pool"]
 
 _ATTEMPTS = 3
 _QUEUE = 2

@@ -79,7 +79,7 @@ def predict(sweep: Sweep, setting: Setting, objectives: dict[str, Objective]) ->
            [nan,  1.]])
     """
     found = np.full((len(sweep.predictions), len(sweep.columns)), np.nan)
-    times = [time for time in sweep.times if time < math.inf]
+    times = sweep.finite_times
     for row, kind in enumerate(sweep.predictions):
         predictors = {
             name: _KINDS[kind](setting, objective, times) for name, objective in objectives.items()

@@ -14,7 +14,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,19 +21,19 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import Block
+from .block import Failure, Result
 from .document import Sweep
 from .errors import StoreError, SweepError
 from .precision import enough
 from .reader import parse
+from .sqlite_file import connect, is_empty, locked, told
 
-__all__ = ["Failure", "Store"]
+__all__ = ["Store"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 _APPLICATION = 0x70697466
 _SCHEMA = 1
-_WAIT = 60.0
 _TABLES = """
 CREATE TABLE sweep (
     name TEXT NOT NULL, text TEXT NOT NULL, checksum INTEGER NOT NULL, digest TEXT NOT NULL
@@ -54,32 +53,6 @@ CREATE TABLE failures (
 """
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A cell that could not be computed, and why.
-
-    Examples
-    --------
-    >>> Failure(3, 0, "SettingError: no").cell
-    3
-    """
-
-    cell: int
-    block: int
-    error: str
-
-    @classmethod
-    def of(cls, job: tuple[int, int], error: Exception) -> Failure:
-        """Of a job, (cell, block), that raised an error.
-
-        Examples
-        --------
-        >>> Failure.of((3, 0), ValueError("no")).error
-        'ValueError: no'
-        """
-        return cls(*job, f"{type(error).__name__}: {error}")
-
-
 class Store:
     """An open store; use `Store.write` or `Store.read`.
 
@@ -91,6 +64,7 @@ class Store:
     Examples
     --------
     >>> import tempfile
+    >>> from .block import Block
     >>> sweep = parse('''
     ... replicates = 3
     ... objectives = ["erm"]
@@ -120,8 +94,8 @@ class Store:
             It belongs to another sweep, another driver has it, or it cannot be written or is
             damaged.
         """
-        with _locked(path), _told(path), closing(_connect(path, "rwc")) as connection:
-            if _is_empty(connection):
+        with locked(path), told(path), closing(connect(path, "rwc")) as connection:
+            if is_empty(connection):
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
                     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -161,8 +135,8 @@ class Store:
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no such store.")
-        with _told(path), closing(_connect(path, "ro")) as connection:
-            if _is_empty(connection):
+        with told(path), closing(connect(path, "ro")) as connection:
+            if is_empty(connection):
                 raise StoreError(f"{path}: is empty: no sweep was begun in it.")
             store = cls(path, _sweep_of(connection, path), connection)
             store._check()
@@ -196,9 +170,9 @@ class Store:
         query = "SELECT id FROM environments WHERE content = ?"
         return int(connection.execute(query, (text,)).fetchone()[0])
 
-    def add(self, results: Iterable[Block | Failure]) -> None:
+    def add(self, results: Iterable[Result]) -> None:
         """Keep results, all in one transaction."""
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             for each in results:
                 if isinstance(each, Failure):
                     row: tuple[object, ...] = (each.cell, each.block, each.error)
@@ -218,7 +192,7 @@ class Store:
 
     def forget_failures(self) -> None:
         """Failed cells are tried again."""
-        with _told(self.path), self._connection as connection:
+        with told(self.path), self._connection as connection:
             connection.execute("DELETE FROM failures")
 
     def done(self, cell: int) -> set[int]:
@@ -326,16 +300,6 @@ def _checksum(content: bytes, place: tuple[int, ...]) -> int:
     return zlib.crc32(content, zlib.crc32(repr(place).encode()))
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_WAIT)
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return not connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]
-
-
 def _sweep_of(connection: sqlite3.Connection, path: Path) -> Sweep:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != _APPLICATION:
@@ -356,46 +320,3 @@ def _sweep_of(connection: sqlite3.Connection, path: Path) -> Sweep:
             "began it. Go on with that one."
         )
     return sweep
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One driver at a time."""
-    lock = path.with_name(path.name + ".lock")
-    if not path.parent.is_dir():
-        raise StoreError(f"{path}: the folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
-        raise StoreError(f"{path}: is a folder. Give a file name in it.")
-    with _told(path):
-        holder = sqlite3.connect(lock, timeout=0, isolation_level=None)
-    try:
-        try:
-            holder.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise StoreError(f"{path}: cannot be locked ({error}).") from None
-            raise StoreError(
-                f"{path}: another driver is writing it. Wait for it, or stop it; looking at it "
-                "(sweep status, sweep export) is possible meanwhile."
-            ) from None
-        yield
-    finally:
-        holder.close()
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's errors in words."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        message = str(error)
-        if "full" in message:
-            fix = "What was finished before is kept: make room and run the same command again."
-        elif "readonly" in message or "unable to open" in message:
-            fix = "The file or its folder cannot be written or read: choose another."
-        elif "locked" in message:
-            fix = "Another program has it: wait for it."
-        else:
-            fix = "It is damaged or no store: restore a copy, or begin a new one elsewhere."
-        raise StoreError(f"{path}: {message}. {fix}") from None

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...theory import orthogonal
+from .block import Failure
 from .document import PREDICTIONS, Sweep
 from .precision import enough
-from .store import Failure, Store
+from .store import Store
 
 __all__ = ["QUANTILES", "Status", "columns_of", "raw_columns", "raw_rows", "rows", "status"]
 
