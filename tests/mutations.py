@@ -90,8 +90,8 @@ MUTATIONS = [
     Mutation(
         "P6",
         "theory/dynamics.py",
-        "np.append(rates, system.scale**2 * slope * system.kappa)",
-        "np.append(rates, 1.01 * system.scale**2 * slope * system.kappa)",
+        "np.append(rates, system.scale * slope * system.kappa)",
+        "np.append(rates, 1.01 * system.scale * slope * system.kappa)",
         "test_theory_asymptote.py::test_decay_is_the_smallest_eigenvalue_of_the_whole_sample",
     ),
     Mutation(

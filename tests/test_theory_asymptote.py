@@ -7,7 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pitfalls.theory import Objective, PitfallsError, Setting, SettingError, orthogonal
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
+from scipy.special import expit
 from strategies import (
     METHODS,
     cell_arrays,
@@ -66,8 +68,30 @@ def test_decay_is_the_smallest_eigenvalue_of_the_whole_sample(scale, label_noise
     dual = np.linalg.solve(gram, 1 / delta)
     law = orthogonal.asymptote(setting, objective)
     np.testing.assert_allclose(16 * dual, law.slope.dual[rows], rtol=1e-11)
-    speeds = np.linalg.eigvals((delta * dual * delta)[:, None] * gram).real
+    speeds = np.linalg.eigvals((delta * dual)[:, None] * gram).real
     assert law.decay == pytest.approx(min(1, speeds.min()), rel=1e-9)
+
+
+def test_differences_within_a_cell_decay_as_it_says():
+    """The plain equations of five examples from a random start, with a scale of each group."""
+    setting = Setting(5, 30, 0.6, 2.0, 0.05**0.5)
+    objective = Objective.vector_scaling(setting, {1: 3.0, 0: 1.5})
+    law = orthogonal.asymptote(setting, objective)
+    delta = np.array([3.0, 3.0, 3.0, 1.5, 1.5])
+    means = np.array([[1.0, 2.0]] * 3 + [[1.0, -2.0]] * 2)
+    gram = means @ means.T + setting.sigma**2 * setting.d * np.eye(5)
+
+    def speed(log_time, dual):
+        return np.exp(log_time) * delta / 5 * expit(-delta * (gram @ dual))
+
+    times = np.log([1e6, 1e9])
+    start = np.random.default_rng(0).normal(size=5) / 3
+    found = solve_ivp(
+        speed, (-5, times[1]), start, method="LSODA", t_eval=times, rtol=1e-12, atol=1e-14
+    )
+    apart = found.y[3] - found.y[4]
+    assert law.decay < 0.5
+    assert np.log(apart[0] / apart[1]) / (times[1] - times[0]) == pytest.approx(law.decay, rel=1e-3)
 
 
 @given(majorities, gammas, kappas, st.sampled_from(list(METHODS)), st.sampled_from([0, 0.2]))

@@ -171,7 +171,8 @@ class Asymptote:
         w̃ with its dual weights β (κ-scaled, per cell; ``memory`` is the norm of its memory part).
     decay : float
         The o(1) decays as t^{−min(1, μ)}: this is min(1, μ), μ the smallest eigenvalue of
-        diag(Δα̂)·diag(Δ)·G, the Gram matrix of one example of each cell pattern.
+        diag(Δα̂)·G, G the Gram matrix of all examples: those of diag(Δα̂)·K, and Δα̂κ for
+        differences within a cell.
     """
 
     slope: Solution
@@ -267,11 +268,10 @@ def asymptote(setting: Setting, objective: Objective) -> Asymptote:
         )
     height = (np.log(system.weight * system.scale / slope) - system.shift) / system.scale
     intercept = np.asarray(np.linalg.solve(matrix, height), dtype=float)
-    curvature = (system.scale**2 * slope)[:, None] * matrix
-    rates: Any = np.linalg.eigvals(curvature).real
+    # With α̇ = α̂/t, a margin that is too large by δ lowers it by Δα̂δ/t.
+    rates: Any = np.linalg.eigvals((system.scale * slope)[:, None] * matrix).real
     if system.kappa > 0:
-        # Differences within a cell relax at their own rate: Δ²α̂κ.
-        rates = np.append(rates, system.scale**2 * slope * system.kappa)
+        rates = np.append(rates, system.scale * slope * system.kappa)
     return Asymptote(
         slope=system.solution(slope, system.target),
         intercept=system.solution(intercept, height),
