@@ -19,7 +19,7 @@ listed = subprocess.run(
 expected = {
     FOLDERS[path.split("/", 1)[0]] + "/" + path.split("/", 1)[1]
     for path in listed
-    if path.endswith((".py", ".css", ".cu", ".cuh", ".hpp", ".toml", "py.typed"))
+    if path.endswith((".py", ".css", ".cu", ".cuh", ".toml", "py.typed"))
 }
 with zipfile.ZipFile(sys.argv[1]) as wheel:
     found = {name for name in wheel.namelist() if ".dist-info/" not in name}

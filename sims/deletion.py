@@ -226,7 +226,11 @@ def flows_without(
     tolerance: float,
     threads: int,
 ) -> tuple[Trajectory, Array, Array]:
-    """The flow, what its margins have beyond those without each (T, k, n), and the held-out ones.
+    """The flow, what its margins have beyond those without each, and the held-out ones.
+
+    Returns
+    -------
+    Trajectory, array (T, k, n), array (T, k)
 
     Examples
     --------
@@ -288,7 +292,11 @@ def descents_without(
     record: Index,
     threads: int,
 ) -> tuple[Trajectory, Array, Array]:
-    """Gradient descent, the same three.
+    """Gradient descent, what its margins have beyond those without each, and the held-out ones.
+
+    Returns
+    -------
+    Trajectory, array (T, k, n), array (T, k)
 
     Examples
     --------

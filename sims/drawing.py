@@ -43,7 +43,7 @@ def draw(
         "explicit" draws all n·d memory features. "gram" draws their Gram matrix, exactly in law,
         from n(n−1)/2 normals and n chis whatever d is: E = L·Q with Q's rows orthonormal and
         independent of L, L_ii = σ·χ_{d−i}, σ·N(0, 1) below the diagonal (Bartlett; P2); at σ = 0
-        it is none, and takes no memory.
+        there is nothing to draw and no matrix is kept.
         "orthogonal" is the limit E Eᵀ = σ²d·I. By default "gram" if d ≥ n, else "explicit".
     backend : {"cpu", "gpu", "auto"} or Device
         On a GPU a seed gives other numbers, equal in law; of an explicit draw the Gram matrix is

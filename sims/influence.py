@@ -39,7 +39,7 @@ class Influence:
     times : array (T,) or None
         t = learning rate × steps; None in the limit.
     closed_form : boolean array (k,) or None
-        In the limit: whether every other example stays support vector or not, as it was. Then
+        In the limit: whether every other example keeps its status, support vector or not. Then
         self-influence is α̂_i/[G_SS⁻¹]_ii on the support S (at Δ = 1), and zero beside it.
     kkt_residual : float or None
         In the limit: the largest of all max margins.

@@ -67,7 +67,11 @@ class Sample:
     source : Features, DenseGram or DiagonalPlusPlane
         How the memory part is known.
     setting : Setting or None
-        The model's setting, for draws.
+        Setting it was drawn from, or None; a subset keeps it, n and all.
+    plane_columns : (int, int)
+        Columns of the core and the spurious feature in `features`.
+    stream : SeedSequence or None
+        What it was drawn from; by default its random starts are too.
 
     Examples
     --------
@@ -310,7 +314,11 @@ class Sample:
         >>> sample.balanced(seed=1).groups.tolist()
         [1, 1, 0, 0]
         """
-        members = [] if self.groups is None else [np.flatnonzero(self.groups == g) for g in (1, 0)]
+        members = (
+            []
+            if self.groups is None
+            else [np.flatnonzero(self.groups == g) for g in (MAJORITY, MINORITY)]
+        )
         if not members or min(map(len, members)) == 0:
             raise SettingError(
                 "groups",

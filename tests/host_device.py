@@ -13,6 +13,7 @@ import numpy as np
 from pitfalls.sims.gpu.sources import FOLDER, INSTANCES
 
 COMPILER = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
+HOST = Path(__file__).with_name("host.hpp")
 NO_COMPILER = "no C++ compiler (c++, g++ or clang++) on this machine"
 
 
@@ -69,14 +70,14 @@ def _value(arg):
 
 def library():
     """Compiled once for all processes, anew when a source changes."""
-    lines = ["#define PITFALLS_HOST", '#include "common.cuh"']
+    lines = [f'#include "{HOST}"', '#include "common.cuh"']
     for file in INSTANCES:
         lines.append(f'#include "{file}"')
     for k, name in enumerate(name for names in INSTANCES.values() for name in names):
         lines.append(f'static int instance_{k} = host::add("{name}", {name});')
     text = "\n".join(lines) + "\n"
     digest = hashlib.sha256(text.encode())
-    for path in sorted(FOLDER.iterdir()):
+    for path in (HOST, *sorted(FOLDER.iterdir())):
         digest.update(path.read_bytes())
     folder = Path(tempfile.gettempdir()) / f"pitfalls-host-kernels-{os.getuid()}"
     folder.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ from ..sample import Sample, Start
 from ..seeds import DEVICE, child_stream, generator
 from .device import Device
 from .shape import pitch
+from .sources import TILE, TILE_THREADS
 
 __all__ = ["Batch", "bytes_of_replicate", "in_batches"]
 
@@ -27,7 +28,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _THREADS = 128
-_TILE = 64
 # Columns of explicit features at a time; a multiple of four.
 _COLUMNS = 4096
 _MOST = 32_768
@@ -268,12 +268,12 @@ def _square(
 ) -> None:
     """L Lᵀ, with U behind it."""
     count, n, width = factor.shape
-    side = -(-n // _TILE)
+    side = -(-n // TILE)
     device.launch(
         "draw.cu",
         "square",
         (side * (side + 1) // 2, count, 1),
-        256,
+        TILE_THREADS,
         0,
         np.int32(n),
         np.int32(width),

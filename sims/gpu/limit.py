@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..certificate import kkt_residual
 from .batch import Batch
+from .sources import TILE, TILE_THREADS
 
 __all__ = ["Limits", "max_margins"]
 
@@ -16,7 +17,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 _MOST_EXCHANGES = 100
 # Of two tiles.
-_SHARED = 2 * 8 * 64 * 65
+_SHARED = 2 * 8 * TILE * (TILE + 1)
 
 
 class Limits(NamedTuple):
@@ -63,7 +64,7 @@ def max_margins(batch: Batch, weight: Array, scale: Array) -> Limits:
         "exchange.cu",
         "exchange",
         (count, 1, 1),
-        256,
+        TILE_THREADS,
         _SHARED,
         np.int32(n),
         np.int32(batch.matrices.shape[2]),

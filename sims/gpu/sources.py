@@ -5,11 +5,22 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-__all__ = ["FOLDER", "INSTANCES", "MOST_METHODS", "OPTIONS", "instance", "source"]
+__all__ = [
+    "FOLDER",
+    "INSTANCES",
+    "MOST_METHODS",
+    "OPTIONS",
+    "TILE",
+    "TILE_THREADS",
+    "instance",
+    "source",
+]
 
-_HOST = "host.hpp"
 FOLDER = Path(__file__).parent / "cuda"
 OPTIONS = ("--std=c++17",)
+
+# As in cuda/tiles.cuh.
+TILE, TILE_THREADS = 64, 256
 
 MOST_METHODS = 4
 """Methods that share a product; more go in several runs."""
@@ -61,7 +72,7 @@ def _expanded(file: str, seen: set[str]) -> str:
         included = line.removeprefix('#include "').rstrip('"') if '#include "' in line else None
         if included is None:
             lines.append("" if line.startswith("#pragma once") else line)
-        elif included not in seen and included != _HOST:
+        elif included not in seen:
             seen.add(included)
             lines.append(_expanded(included, seen))
     return "\n".join(lines) + "\n"

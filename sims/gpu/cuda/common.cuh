@@ -4,13 +4,12 @@
 // the two columns of U behind it, zeros up to a multiple of 32 bytes. So one product with the dual
 // weights gives E Eᵀα and Uᵀα, and a step needs no reduction of its own.
 //
-// Blocks hold no state between launches but what they write; all sums have an order that n and the
-// number of methods decide: a replicate's bytes do not depend on the batch that it is in.
+// Blocks hold no state between launches but what they write; all sums have an order that n, the
+// number of methods and the precision decide: a replicate's bytes do not depend on the batch that it
+// is in.
 #pragma once
 
-#ifdef PITFALLS_HOST
-#include "host.hpp"
-#else
+#ifndef SHARED_ARENA
 #define SHARED_ARENA(name) extern __shared__ __align__(16) unsigned char name[]
 #endif
 
@@ -36,7 +35,7 @@ struct Shape {
   int n, pitch, segments, tile_rows;
 };
 
-// The sum of every thread's value, or the largest, for all of them; in an order of their own.
+// The sum of every thread's value, or the largest, for all of them; added in a fixed order.
 template <bool Largest>
 __device__ double reduced(double value, double* red) {
   const int thread = threadIdx.x, threads = blockDim.x;
@@ -205,13 +204,23 @@ __device__ __noinline__ void measure(Room<T> room, Shape shape, Problem problem,
     right = total(right, room.red);
     right_majority = total(right_majority, room.red);
     if (threadIdx.x == 0) {
-      double* row = out + 6 * k;
-      row[0] = core;
-      row[1] = spurious;
-      row[2] = sqrt(fmax(problem.square + square, 0.0));
-      row[3] = loss / n;
-      row[4] = members > 0 ? right_majority / members : 1.0;
-      row[5] = members < n ? (right - right_majority) / (n - members) : 1.0;
+      double* value = out + 6 * k;
+      value[0] = core;
+      value[1] = spurious;
+      value[2] = sqrt(fmax(problem.square + square, 0.0));
+      value[3] = loss / n;
+      value[4] = members > 0 ? right_majority / members : 1.0;
+      value[5] = members < n ? (right - right_majority) / (n - members) : 1.0;
     }
   }
+}
+
+// The same as a row of out (rows, K, 6), and of dual_out and margins_out (rows, K, n).
+template <typename T, int K>
+__device__ void record_row(Room<T> room, Shape shape, Problem problem, const double* dual,
+                           size_t row, double* out, double* dual_out, double* margins_out) {
+  const size_t first = row * (size_t(K) * shape.n);
+  measure<T, K>(room, shape, problem, dual, out + row * K * 6,
+                dual_out ? dual_out + first : nullptr,
+                margins_out ? margins_out + first : nullptr);
 }

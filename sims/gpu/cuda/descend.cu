@@ -24,10 +24,8 @@ __global__ void __launch_bounds__(512, 1) descend(int n, int pitch, int segments
   for (long long step = first; step < stop; ++step) {
     multiply<T, K>(room, shape, dual);
     if (record < records && recorded[record] == step) {
-      const size_t row = b * records + record;
-      measure<T, K>(room, shape, problem, dual, out + row * K * 6,
-                    dual_out ? dual_out + row * examples : nullptr,
-                    margins_out ? margins_out + row * examples : nullptr);
+      record_row<T, K>(room, shape, problem, dual, b * records + record, out, dual_out,
+                       margins_out);
       ++record;
     }
     for (int j = threadIdx.x; j < K * n; j += blockDim.x) {

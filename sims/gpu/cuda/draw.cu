@@ -21,14 +21,15 @@ __global__ void draw_plane(int n, const Word* keys, const double* means, const d
   planes[b * 2 * n + n + i] = mean[n + i] + spurious * deviations[2 * b + 1];
 }
 
-// σ·N(0, 1), rows of `width` numbers from column `first` of the replicate's d; four by four.
-// Triangle: below the diagonal only, zeros above; the diagonal is of draw_lengths.
+// N(0, 1) of columns 4·quad … 4·quad + 3 of a row.
 __device__ inline void four_normals(Word row, Word quad, Word k0, Word k1, double found[4]) {
   const Words words = philox(quad, row, MEMORY, 0, k0, k1);
   normals(words.word[0], words.word[1], &found[0], &found[1]);
   normals(words.word[2], words.word[3], &found[2], &found[3]);
 }
 
+// σ·N(0, 1), rows of `width` numbers from column `first` of the replicate's d; four by four.
+// Triangle: below the diagonal only, zeros above; the diagonal is of draw_lengths.
 __global__ void draw_memory(int n, int width, long long first, int triangle, const Word* keys,
                             const double* sigmas, double* factors) {
   const size_t b = blockIdx.z;

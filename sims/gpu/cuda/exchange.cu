@@ -3,8 +3,9 @@
 //
 // One block of 256 threads has one replicate: it solves Gα = 1 on a support by a blocked Cholesky
 // factorisation in global memory, exchanges every wrong example, and begins again. It gives up
-// where a support depends on its examples, or five exchanges in a row leave no fewer wrong: the
-// caller has slower ways. status: 0 done, 1 dependent, 2 exchanges went round.
+// where a support depends on its examples, or six exchanges in a row leave no fewer wrong: the
+// caller has slower ways. status: 0 done, 1 dependent, 2 no support was found (or it was empty, or
+// `most` turns were not enough).
 #include "common.cuh"
 #include "tiles.cuh"
 

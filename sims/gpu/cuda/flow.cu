@@ -84,10 +84,7 @@ __global__ void __launch_bounds__(512, 1) flow(int n, int pitch, int segments, i
   int record = 0, products = 1;
   if (threadIdx.x == 0) status[b] = 0;
   while (record < records && times[record] == 0) {
-    const size_t row = b * records + record;
-    measure<T, K>(room, shape, problem, y, out + row * K * 6,
-                  dual_out ? dual_out + row * examples : nullptr,
-                  margins_out ? margins_out + row * examples : nullptr);
+    record_row<T, K>(room, shape, problem, y, b * records + record, out, dual_out, margins_out);
     ++record;
   }
   double step = 0.01;
@@ -137,10 +134,8 @@ __global__ void __launch_bounds__(512, 1) flow(int n, int pitch, int segments, i
       }
       __syncthreads();
       if (lands) {
-        const size_t row = b * records + record;
-        measure<T, K>(room, shape, problem, y, out + row * K * 6,
-                      dual_out ? dual_out + row * examples : nullptr,
-                      margins_out ? margins_out + row * examples : nullptr);
+        record_row<T, K>(room, shape, problem, y, b * records + record, out, dual_out,
+                         margins_out);
         ++record;
       }
     }
