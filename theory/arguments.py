@@ -12,6 +12,7 @@ from .resources import require
 
 __all__ = [
     "LATEST",
+    "WEAKEST",
     "Record",
     "checked_between",
     "checked_count",
@@ -31,7 +32,10 @@ Record: TypeAlias = ArrayLike | Literal["log"]
 LATEST = 1e16
 """The last time a flow goes to."""
 
-_WEAKEST, _LARGEST = 1e-100, 1e100
+WEAKEST = 1e-100
+"""The least ridge strength of a path."""
+
+_LARGEST = 1e100
 _PER_DECADE = 32
 
 
@@ -131,11 +135,11 @@ def checked_strengths(strengths: ArrayLike) -> Array:
     array([0.5])
     """
     grid: Array | None = _list(strengths, float, 1)
-    if grid is None or not ((grid >= _WEAKEST) & (grid <= _LARGEST)).all():
+    if grid is None or not ((grid >= WEAKEST) & (grid <= _LARGEST)).all():
         raise SettingError(
             "strengths",
             strengths,
-            f"numbers in [{_WEAKEST:g}, {_LARGEST:g}]",
+            f"numbers in [{WEAKEST:g}, {_LARGEST:g}]",
             "The limit λ → 0 is max_margin; a late flow where the data cannot be separated.",
         )
     return grid

@@ -71,13 +71,13 @@ def minimise(
         if value <= stop_below:
             return x
         step = -solve_scaled(hessian, gradient)
-        decrement = -float(gradient @ step)
-        small = decrement <= 2 * tolerance * (1 + abs(value))
+        squared = -float(gradient @ step)
+        small = squared <= 2 * tolerance * (1 + abs(value))
         length = 1.0
         while True:
             candidate = x + length * step
             trial = function(candidate)
-            if trial[0] <= value - 0.1 * length * decrement:
+            if trial[0] <= value - 0.1 * length * squared:
                 break
             length /= 2
             if length < 1e-12:
@@ -88,5 +88,5 @@ def minimise(
         if small:
             return x
     raise PitfallsError(
-        f"Newton's method did not converge in {iterations} steps (decrement {decrement:.1e})."
+        f"Newton's method did not converge in {iterations} steps (squared decrement {squared:.1e})."
     )

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import WEAKEST
 from .cells import cell_system
 from .crossing import flow_changes, minority_margin, sign_changes
 from .errors import PitfallsError, SettingError
@@ -20,7 +21,9 @@ __all__ = ["critical_decay", "crossing_exponent", "log_fitting_time"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_STRONGEST, _WEAKEST = 1e3, 1e-100
+_FIRST = 1e3
+"""The λ from which on the ridge path is looked at."""
+
 _POINTS = 150
 
 
@@ -90,7 +93,7 @@ def critical_decay(setting: Setting, objective: Objective) -> float:
     Returns
     -------
     float
-        nan if the margin has one sign along the whole path, to λ = 1e-100.
+        nan if the margin has one sign along the whole path, for λ from 1e3 to 1e-100.
 
     Examples
     --------
@@ -100,10 +103,10 @@ def critical_decay(setting: Setting, objective: Objective) -> float:
     """
 
     def margins(logs: Array) -> Array:
-        strengths = np.maximum(np.exp(-logs), _WEAKEST)
+        strengths = np.maximum(np.exp(-logs), WEAKEST)
         return minority_margin(ridge_path(setting, objective, strengths), setting)
 
-    grid = np.linspace(-math.log(_STRONGEST), -math.log(_WEAKEST), _POINTS)
+    grid = np.linspace(-math.log(_FIRST), -math.log(WEAKEST), _POINTS)
     found, _ = sign_changes(margins, grid, parts=8)
     return math.exp(-found[-1]) if found else math.nan
 

@@ -1,7 +1,7 @@
 """The coordinates in which the max-margin problems P3 and P9 are well scaled for every κ and γ.
 
 Write the plane weights v = v₀ + η·D⁻¹x. D measures each plane feature in units of its own size, so
-that γ may be a million. Where the plane alone separates the cells, v₀ is its hard margin and
+that γ may be a million. Where the plane alone separates the cells, v₀ is its max margin and
 η = κ·c: with c = ‖v₀‖²·Δ, the size of v₀'s dual weights a_g (Σ π_g a_g/Δ_g = ‖v₀‖²), the gaps
 (1/Δ − uᵀv)/η = e₀ − uᵀD⁻¹x, with e₀ ≤ 0, stay of order one as κ → 0 and nothing cancels. Elsewhere
 v₀ = 0 and η = 1. In both cases, up to a constant,
@@ -78,7 +78,7 @@ class Frame:
     Attributes
     ----------
     base : array (2,) or None
-        The hard margin in the plane, None where the plane alone separates nothing.
+        The max margin in the plane, None where the plane alone separates nothing.
     origin, unit : arrays (2,)
         v₀ and η·D⁻¹.
     means, variance : arrays (K, 2) and (2,)

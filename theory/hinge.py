@@ -16,9 +16,20 @@ Array: TypeAlias = NDArray[np.float64]
 class Hinge(NamedTuple):
     """Moments and derivatives of F(e, T) = E[(e − √T·Z)₊²], Z ~ N(0, 1), elementwise.
 
-    With A = e/√T: probability Φ(A) = ∂F/∂T, first = √T·(AΦ + φ) = ½·∂F/∂e,
-    second = F = T·[(1 + A²)Φ + Aφ], and the mixed derivatives
-    ∂²F/∂e² = 2Φ, ∂²F/∂e∂T = φ/√T, ∂²F/∂T² = −Aφ/(2T).
+    With A = e/√T; ∂²F/∂e² is 2Φ(A).
+
+    Attributes
+    ----------
+    probability : array
+        Φ(A) = ∂F/∂T.
+    first : array
+        √T·(AΦ + φ) = ½·∂F/∂e.
+    second : array
+        F = T·[(1 + A²)Φ + Aφ].
+    cross : array
+        ∂²F/∂e∂T = φ/√T.
+    curvature : array
+        ∂²F/∂T² = −Aφ/(2T).
     """
 
     probability: Array

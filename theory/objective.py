@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import SettingError
 from .setting import MAJORITY, MINORITY, Setting
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "both_groups"]
 
 Array: TypeAlias = NDArray[np.float64]
 Number: TypeAlias = float | Mapping[int, float] | ArrayLike

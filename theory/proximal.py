@@ -64,24 +64,24 @@ def proximal(
     bare = scale * given + shift
     with np.errstate(divide="ignore"):
         push = np.log(weight * scale) - np.log(strength)
-        own = push + np.log(memory * scale)
-    logits = bare + np.exp(_log_root(bare, np.broadcast_to(own, bare.shape)))
+        log_reach = push + np.log(memory * scale)
+    logits = bare + np.exp(_log_root(bare, np.broadcast_to(log_reach, bare.shape)))
     dual = np.exp(push - np.logaddexp(0, logits))
     bend = scale * dual * expit(logits)
     return Proximal(logits, dual, bend / (1 + memory * bend))
 
 
-def _log_root(bare: Array, own: Array) -> Array:
-    """log y with y = e^own·sigmoid(−bare − y).
+def _log_root(bare: Array, log_reach: Array) -> Array:
+    """log y with y = e^log_reach·sigmoid(−bare − y).
 
-    log y + log(1 + e^(bare + y)) − own is convex and rises in log y, so that Newton's steps from
-    above the root go down to it.
+    log y + log(1 + e^(bare + y)) − log_reach is convex and rises in log y, so that Newton's steps
+    from above the root go down to it.
     """
-    x = np.minimum(own, np.log(np.maximum(own - bare, 1.0)))
+    x = np.minimum(log_reach, np.log(np.maximum(log_reach - bare, 1.0)))
     for _ in range(_NEWTON_STEPS):
         y = np.exp(x)
         with np.errstate(invalid="ignore"):
-            step = (x + np.logaddexp(0, bare + y) - own) / (1 + y * expit(bare + y))
+            step = (x + np.logaddexp(0, bare + y) - log_reach) / (1 + y * expit(bare + y))
         step = np.where(np.isfinite(step), step, 0.0)
         x = x - step
         if (np.abs(step) <= 1e-15 * (1 + np.abs(x))).all():

@@ -86,7 +86,7 @@ class Cell:
     flipped : bool
         Whether the training label is the wrong one.
     share : float
-        The cell's share π of the population.
+        The cell's share π of the population; the formulas use count/n.
     count : int
         Its exact number of examples among n (largest remainder).
 

@@ -1,4 +1,4 @@
-"""The hard margin from its primal problem: stationarity and tight margins, solved (P3).
+"""The max margin from its primal problem: stationarity and tight margins, solved (P3).
 
 Minimise ½‖w‖² subject to Δ_i·m_i ≥ 1, where w = (w_y, w_a, w_ε) and the n·π_g examples of a cell
 have memory features ε_i with ε_iᵀε_j = κn·1{i = j}. In the frame of those features and one

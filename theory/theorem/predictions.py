@@ -33,6 +33,7 @@ __all__ = [
     "perfect",
     "price",
     "proportional_limit",
+    "published",
     "recovered",
     "refitted",
     "right_at_once",
