@@ -134,26 +134,19 @@ class Interpretable:
                     ("later", f"{group}, test", self.times, self.later),
                 ):
                     for at, *numbers in zip(x, *Band.of(draws[:, c, g]), strict=True):
-                        yield panel, column, of, f"{at:.10g}", *_written(numbers)
+                        yield panel, column, of, at, *numbers
                 limit = Band.of(self.limits[:, c, g])
-                yield "limit", column, f"{group}, test", "", *_written(limit)
-                yield "predicted", column, f"{group}, test", "", *_written([self.predicted[c, g]])
+                yield "limit", column, f"{group}, test", "", *limit
+                yield "predicted", column, f"{group}, test", "", self.predicted[c, g], "", ""
             sample, run = self.example.samples[c], self.example.runs[c]
             raw = sample.plane * sample.labels[:, None]
             for point, label, member in zip(
                 raw, sample.labels, observed_groups(sample), strict=True
             ):
                 of = f"label {label:+.0f}, {'majority' if member == MAJORITY else 'minority'}"
-                yield "point", column, of, *(f"{x:.10g}" for x in point), "", ""
+                yield "point", column, of, *point, "", ""
             for k, weight in enumerate(run.coordinates[-1]):
-                yield "weights", column, "", str(k), *_written([weight])
-
-
-def _written(numbers: Any) -> tuple[str, str, str]:
-    """Up to three numbers, empty where there is none."""
-    texts = ["" if np.isnan(x) else f"{x:.10g}" for x in numbers]
-    first, second, third = (*texts, "", "")[:3]
-    return first, second, third
+                yield "weights", column, "", k, weight, "", ""
 
 
 def _both(accuracy: GroupAccuracy[Any]) -> Array:

@@ -147,8 +147,8 @@ def _simulated(
     panel: str, noise: str, places: Array, draws: Array
 ) -> Iterator[tuple[str | float, ...]]:
     mean, error = mean_and_error(draws)
-    for x, y, e in zip(places.tolist(), mean.tolist(), error.tolist(), strict=True):
-        yield panel, noise, "simulation", x, y, e if math.isfinite(e) else ""
+    for x, y, e in zip(places, mean, error, strict=True):
+        yield panel, noise, "simulation", x, y, e
 
 
 def compute(

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from ..studies import write_atomically
 
 __all__ = [
-    "COLUMN_WIDTH",
     "PAGE_WIDTH",
     "colour",
     "long_form",
@@ -29,8 +28,8 @@ __all__ = [
     "time_axis",
 ]
 
-COLUMN_WIDTH, PAGE_WIDTH = 3.35, 6.9
-"""Inches, of a two-column page."""
+PAGE_WIDTH = 6.9
+"""Inches, of both columns of a page."""
 
 Table: TypeAlias = Mapping[str, Sequence[object]]
 

@@ -12,7 +12,7 @@ from typing import Any
 from .checks_cli import add_checks
 from .compare_cli import add_compare
 from .exit_status import BAD_USAGE, BROKEN_PIPE, DONE, INTERRUPTED
-from .flags import FIGURES, add_setting, count, given, real
+from .flags import FIGURES, SEED, add_setting, count, given, real
 from .info_cli import add_info
 from .report_cli import add_report
 from .sweep_cli import SUBCOMMANDS, add_sweep
@@ -29,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="pitfalls",
         description="Why memorisation keeps a spurious feature, and which training method cures "
         "it, for how long: the linear model of Bayat et al. (ICLR 2025), solved and simulated.",
-        epilog="Exit status: 0 done and holding, 1 a statement failed, 2 bad usage or input.",
+        epilog="Exit status: 0 done and holding, 1 a statement or a cell failed, 2 bad usage or "
+        "input.",
     )
     parser.add_argument("--version", action="version", version=f"pitfalls {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("out"), metavar="DIR", help="folder (default out)"
     )
     add_setting(figure, defaults=False)
-    figure.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
+    figure.add_argument("--seed", type=count, default=0, metavar="N", help=SEED)
     figure.add_argument(
         "--latest",
         "--time",
@@ -158,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done and holding, 1 a statement failed, 2 bad usage or input, 130 interrupted,
+        0 done and holding, 1 a statement or a cell failed, 2 bad usage or input, 130 interrupted,
         141 the reader of the output has gone.
 
     Examples

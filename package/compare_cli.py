@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exit_status import DONE
-from .flags import METHODS, add_features, add_setting, count, read_own, real, setting_of
+from .flags import METHODS, SEED, add_features, add_setting, count, read_own, real, setting_of
 from .writing import check_writable, check_writable_folder, write_json
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def add_compare(commands: Any) -> None:
         help="may be given more than once (default: as far as they exist, of a setting all but "
         "mat, of own features all)",
     )
-    compare.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
+    compare.add_argument("--seed", type=count, default=0, metavar="N", help=SEED)
     compare.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     compare.add_argument(
         "--figure", type=Path, metavar="DIR", help="draw it: DIR/comparison.png, .pdf and .csv"

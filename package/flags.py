@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "METHODS",
+    "SEED",
     "add_effort",
     "add_features",
     "add_setting",
@@ -33,6 +34,7 @@ _SETTING = (
     ("spurious-noise", "0.12", "σ_a, noise of the spurious feature"),
     ("label-noise", "0", "share η of training labels flipped"),
 )
+SEED = "of all random numbers (default 0)"
 FIGURES = (
     "accuracy-vs-aspect",
     "comparison",
@@ -72,7 +74,7 @@ def count(text: str) -> int:
         number = float(text)
         if number.is_integer():
             return int(number)
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not an integer (1000 or 1e3)")
 
@@ -88,7 +90,7 @@ def real(text: str) -> float:
 def add_effort(parser: argparse.ArgumentParser, *, quick: str, replicates: str) -> None:
     """The flags of commands that compare with simulation; the words are those of their help."""
     parser.add_argument("--quick", action="store_true", help=quick)
-    parser.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
+    parser.add_argument("--seed", type=count, default=0, metavar="N", help=SEED)
     parser.add_argument("--replicates", type=count, metavar="N", help=replicates)
     parser.add_argument("--workers", type=count, metavar="N", help="threads (default: all cores)")
 

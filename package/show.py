@@ -15,18 +15,33 @@ from rich.table import Table
 from rich.text import Text
 
 from . import studies
+from .studies.train import OF_THIS_DRAW
 
 if TYPE_CHECKING:
     from .benchmarks import Report
     from .studies.arguments import Progress
+    from .studies.limit_design import Case
     from .studies.statements import Statement
     from .studies.train import Limit
     from .theory import Setting
 
-__all__ = ["progress", "show_benchmarks", "show_training", "show_verification", "stdout"]
+__all__ = [
+    "described",
+    "noise",
+    "number",
+    "progress",
+    "say",
+    "scored",
+    "show_benchmarks",
+    "show_training",
+    "show_verification",
+    "size",
+    "stdout",
+]
 
 _PIPED_WIDTH = 160
 _WIDE = 130
+_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 class _Console(Console):
@@ -61,8 +76,49 @@ def progress() -> Iterator[Progress]:
         )
 
 
-def _number(value: float | None, digits: int = 5) -> str:
+def say(console: Console, text: str, style: str = "") -> None:
+    """A sentence of any length: wrapped on a terminal, one line in a file."""
+    console.print(Text(text, style), soft_wrap=not sys.stdout.isatty())
+
+
+def number(value: float | None, digits: int = 5) -> str:
+    """So many significant digits; empty where there is none."""
     return "" if value is None else f"{value:.{digits}g}"
+
+
+def size(count: float | None) -> str:
+    """Bytes in words."""
+    if count is None:
+        return "unknown"
+    for unit, name in _UNITS:
+        if count >= unit:
+            return f"{count / unit:.3g} {name}"
+    return f"{count:.0f} bytes"
+
+
+def described(setting: Setting, memory: str) -> str:
+    """A setting in words, with what is to be said of its example-specific features."""
+    return (
+        f"n = {setting.n}, d = {setting.d}, ρ = {setting.rho:g}, γ = {setting.gamma:g}, "
+        f"{memory}; noise: core {setting.core_noise:g}, "
+        f"spurious {setting.spurious_noise:g}, labels {setting.label_noise:g}"
+    )
+
+
+def scored(statement: Statement | None) -> Text:
+    """A z-score; green or red says whether the statement holds."""
+    if statement is None:
+        return Text("")
+    shown = "exact" if statement.z is None else f"{statement.z:+.2f}"
+    return Text(shown, "green") if statement.holds else Text(f"{shown}!", "bold red")
+
+
+def noise(case: Case) -> str:
+    """A case's noise and scale, as far as it has any, in few letters."""
+    parts = (("σ", case.core_noise, 0.0), ("η", case.label_noise, 0.0), ("Δ", case.scale, 1.0))
+    return " ".join(
+        f"{letter}{value:.2g}".replace("0.", ".") for letter, value, none in parts if value != none
+    )
 
 
 _NUMBERS = ("predicted", "observed", "std. error", "z", "would catch")
@@ -71,11 +127,11 @@ _NUMBERS = ("predicted", "observed", "std. error", "z", "would catch")
 def _cells(row: Statement) -> list[str]:
     """What the columns of numbers show of a statement."""
     return [
-        _number(row.prediction),
-        _number(row.observed),
-        _number(row.standard_error, 2),
+        number(row.prediction),
+        number(row.observed),
+        number(row.standard_error, 2),
         "" if row.z is None else f"{row.z:+.2f}",
-        _number(row.detectable, 2),
+        number(row.detectable, 2),
     ]
 
 
@@ -132,9 +188,8 @@ def show_verification(table: studies.Verification) -> None:
     console.print()
     for row in table.statements:
         if row.note or not row.holds:
-            # Claims are long; without soft wrapping a narrow terminal would cut them.
             text = f"{row.id}: {row.claim}" + (f" ({row.note})" if row.note else "")
-            console.print(Text(text, "" if row.holds else "red"), soft_wrap=not sys.stdout.isatty())
+            say(console, text, "" if row.holds else "red")
     held = sum(row.holds for row in table.statements)
     console.print(
         f"\n{held} of {len(table.statements)} statements hold "
@@ -151,9 +206,7 @@ def show_training(training: studies.Training) -> None:
     console = stdout()
     setting = training.setting
     for line in (
-        f"n = {setting.n}, d = {setting.d}, ρ = {setting.rho:g}, γ = {setting.gamma:g}, "
-        f"σ = {setting.sigma:g}; noise: core {setting.core_noise:g}, "
-        f"spurious {setting.spurious_noise:g}, labels {setting.label_noise:g}",
+        described(setting, f"σ = {setting.sigma:g}"),
         f"κ = {setting.kappa:g}, d/n = {setting.delta:g}, seed {training.seed}; "
         "time is learning rate × steps",
     ):
@@ -169,11 +222,10 @@ def show_training(training: studies.Training) -> None:
         console.print(grid)
     for sharing, limits in groupby(training.limits, key=lambda limit: limit.objectives):
         _show_limits(console, sharing, list(limits), setting)
-    if "limit of this draw" not in [limit.name for limit in training.limits]:
+    if OF_THIS_DRAW not in [limit.name for limit in training.limits]:
         console.print("This draw cannot be separated: training ends at a finite minimiser.")
     for name, reason in training.left_out.items():
-        text = Text(f"{name} is left out: {reason}")
-        console.print(text, soft_wrap=not sys.stdout.isatty())
+        say(console, f"{name} is left out: {reason}")
 
 
 def _show_limits(
@@ -198,9 +250,9 @@ def _show_limits(
 
 
 def _seconds(value: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
+    for unit, part in (("s", 1.0), ("ms", 1e-3)):
+        if value >= part:
+            return f"{value / part:.3g} {unit}"
     return f"{value / 1e-6:.3g} µs"
 
 
@@ -217,7 +269,7 @@ def show_benchmarks(reports: Sequence[Report], machine: dict[str, Any]) -> None:
         for row in report.rows:
             times = (_seconds(value) for value in (row.seconds, row.lowest, row.highest))
             ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-            grid.add_row(row.program, *times, ratio, _number(row.difference, 2), row.note)
+            grid.add_row(row.program, *times, ratio, number(row.difference, 2), row.note)
         console.print(grid)
         if report.difference:
             console.print(report.difference)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from .show import stdout
+from .show import described, say, stdout
 
 if TYPE_CHECKING:
     from .studies import Comparison, Standing
-    from .theory import Setting
 
 __all__ = ["conclusion", "leaders", "show_comparison"]
 
@@ -31,33 +27,20 @@ def show_comparison(found: Comparison) -> None:
         f"{'' if found.time is None else f'at T = {_time(found.time, _ASKED)} and '}in the limit"
     )
     if found.source == "predicted" and found.setting is not None:
-        _say(console, _described(found.setting))
-        _say(console, f"Worst group's test accuracy {places}, predicted for n → ∞ at this d/n.")
+        say(console, described(found.setting, f"κ = {found.setting.kappa:.4g}"))
+        say(console, f"Worst group's test accuracy {places}, predicted for n → ∞ at this d/n.")
     else:
-        _say(
+        say(
             console,
             f"Worst part's test accuracy {places}, counted; ± is its standard error. The best time "
             "is chosen on the same examples.",
         )
     console.print(_table(found))
-    _say(console, leaders(found))
+    say(console, leaders(found))
     for line in conclusion(found):
-        _say(console, line)
+        say(console, line)
     for name, reason in found.left_out.items():
-        _say(console, f"{name} is left out: {reason}")
-
-
-def _say(console: Console, text: str) -> None:
-    """A sentence of any length: wrapped on a terminal, one line in a file."""
-    console.print(Text(text), soft_wrap=not sys.stdout.isatty())
-
-
-def _described(setting: Setting) -> str:
-    return (
-        f"n = {setting.n}, d = {setting.d}, ρ = {setting.rho:g}, γ = {setting.gamma:g}, "
-        f"κ = {setting.kappa:.4g}; noise: core {setting.core_noise:g}, "
-        f"spurious {setting.spurious_noise:g}, labels {setting.label_noise:g}"
-    )
+        say(console, f"{name} is left out: {reason}")
 
 
 def _table(found: Comparison) -> Table:

@@ -8,18 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from . import studies
-from .show import stdout
+from .show import size, stdout
 
 __all__ = ["show_info"]
-
-_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 def show_info(found: studies.Info) -> None:
     """Print versions, extras, machine, devices and caches, a line each."""
     console = stdout()
     machine = found.machine
-    memory = f"{_size(machine.memory)}, {_size(machine.memory_available)} of it available"
+    memory = f"{size(machine.memory)}, {size(machine.memory_available)} of it available"
     sections = {
         "versions": found.versions.items(),
         "extras": ((each.name, _extra(each)) for each in found.extras),
@@ -36,7 +34,7 @@ def show_info(found: studies.Info) -> None:
             *((each.name, _device(each)) for each in found.devices.found),
         ),
         "caches": (
-            (each.name, f"{each.folder}: {_size(each.size)} in {each.files} files; {each.clear}")
+            (each.name, f"{each.folder}: {size(each.size)} in {each.files} files; {each.clear}")
             for each in found.caches
         ),
     }
@@ -65,14 +63,4 @@ def _extra(extra: studies.Extra) -> str:
 
 
 def _device(device: studies.Gpu) -> str:
-    return f"compute capability {device.capability}, {_size(device.memory)}"
-
-
-def _size(size: int | None) -> str:
-    """Bytes in words."""
-    if size is None:
-        return "unknown"
-    for unit, name in _UNITS:
-        if size >= unit:
-            return f"{size / unit:.3g} {name}"
-    return f"{size} bytes"
+    return f"compute capability {device.capability}, {size(device.memory)}"

@@ -12,30 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from . import studies
-from .show import _number, stdout
+from .show import noise, number, scored, stdout
 
 if TYPE_CHECKING:
-    from .studies.limit_design import Case
-    from .studies.statements import Statement
+    pass
 
 __all__ = ["show_limits", "show_survey"]
 
 _ROOMY, _WIDEST = 100, 150
-
-
-def _scored(statement: Statement | None) -> Text:
-    """A z-score; green or red says whether the statement holds."""
-    if statement is None:
-        return Text("")
-    shown = "exact" if statement.z is None else f"{statement.z:+.2f}"
-    return Text(shown, "green") if statement.holds else Text(f"{shown}!", "bold red")
-
-
-def _noise(case: Case) -> str:
-    parts = (("σ", case.core_noise, 0.0), ("η", case.label_noise, 0.0), ("Δ", case.scale, 1.0))
-    return " ".join(
-        f"{letter}{value:.2g}".replace("0.", ".") for letter, value, none in parts if value != none
-    )
 
 
 def _fixed(value: float | None) -> str:
@@ -57,17 +41,17 @@ def show_limits(table: studies.Limits) -> None:
         case, setting = row.case, row.case.at(table.sizes[-1])
         cells = [case.name, f"{case.delta:g}", *([f"{case.memory:.3g}"] if roomy else [])]
         cells += [f"{case.ratio:.2f}" if case.ratio else "–", f"{case.gamma:g}", f"{case.rho:g}"]
-        cells += [_noise(case), f"{row.theorem:g}"]
+        cells += [noise(case), f"{row.theorem:g}"]
         cells += [_fixed(row.orthogonal.accuracy(setting).minority)]
         if row.proportional is None:
             shares = "/".join(f"{100 * share:.0f}%" for share in row.separated)
-            grid.add_row(*cells, "none", f"{shares}", "", _scored(row.statement("separable")))
+            grid.add_row(*cells, "none", shares, "", scored(row.statement("separable")))
             continue
         cells += [_fixed(row.proportional.accuracy(setting).minority)]
         found = row.measured("minority")
         cells += [_fixed(found.mean), _fixed(found.standard_error)] if found else ["", ""]
         about = row.statement("minority") or row.statement("core")
-        grid.add_row(*cells, _scored(about))
+        grid.add_row(*cells, scored(about))
     console.print("Test accuracy of the minority in the limit t → ∞", style="bold")
     console.print(grid)
     sizes = ", ".join(map(str, table.sizes))
@@ -103,7 +87,7 @@ def _show_weights(console: Console, table: studies.Limits) -> None:
             cells += [_fixed(getattr(row.orthogonal, name))]
             cells += [_fixed(None if math.isnan(predicted) else predicted)]
             cells += [_fixed(found.mean), _fixed(found.standard_error)] if found else ["", ""]
-            cells += [_scored(row.statement(name))]
+            cells += [scored(row.statement(name))]
         grid.add_row(*cells)
     console.print("\nThe max margin's weights, and its share of support vectors", style="bold")
     console.print(grid)
@@ -115,7 +99,7 @@ def _show_near(console: Console, table: studies.Limits) -> None:
     case, threshold = table.near[0].case, table.near[0].threshold
     console.print(
         f"\nNear the separability threshold (ρ = {case.rho:g}, γ = {case.gamma:g}, "
-        f"{_noise(case)}: d/n = {threshold:.4f})",
+        f"{noise(case)}: d/n = {threshold:.4f})",
         style="bold",
     )
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -138,7 +122,7 @@ def _show_summary(console: Console, table: studies.Limits) -> None:
         cells = [f"{len(scores)}", f"{scores.mean():+.2f}", f"{np.sqrt(np.mean(scores**2)):.2f}"]
         cells += [f"{np.abs(scores).max():.2f}", f"{p:.2g}"]
         cells += [f"{np.median(np.abs(table.biases(name))):.2g}", f"{bias[name].observed:.2f}"]
-        grid.add_row(name, *cells, _number(bias[name].standard_error, 2))
+        grid.add_row(name, *cells, number(bias[name].standard_error, 2))
     console.print("\nz-scores against P9, and the bias at finite n", style="bold")
     console.print(grid)
     statements = table.statements

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from .show import stdout
+from .show import say, stdout
 
 if TYPE_CHECKING:
     from .studies.own import OwnRun, OwnTraining, Prepared
@@ -29,26 +27,21 @@ def show_own(training: OwnTraining) -> None:
     for run in training.runs:
         _show_run(console, training, run)
     for name, reason in training.left_out.items():
-        _say(console, f"{name} is left out: {reason}")
-
-
-def _say(console: Console, text: str) -> None:
-    """A sentence of any length: wrapped on a terminal, one line in a file."""
-    console.print(Text(text), soft_wrap=not sys.stdout.isatty())
+        say(console, f"{name} is left out: {reason}")
 
 
 def show_examples(console: Console, prepared: Prepared) -> None:
     """Print how many examples there are, of which classes and parts."""
     own = prepared.own
     held = 0 if own.test is None else len(own.test.labels)
-    _say(
+    say(
         console,
         f"{own.source}: {len(own.train.labels)} training and {held} test examples, "
         f"{own.train.features.shape[1]} features; −1 is {own.class_names[0]}, "
         f"+1 is {own.class_names[1]}",
     )
     if not own.part_names:
-        _say(console, "No groups: methods that need them are left out, and nothing is predicted.")
+        say(console, "No groups: methods that need them are left out, and nothing is predicted.")
         return
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("part", overflow="fold")
@@ -69,10 +62,10 @@ def show_fit(console: Console, prepared: Prepared) -> None:
     fit = prepared.fit
     if fit is None:
         if prepared.own.part_names:
-            _say(console, f"The model could not be fitted: {prepared.unfit}")
+            say(console, f"The model could not be fitted: {prepared.unfit}")
         return
     setting = fit.setting
-    _say(
+    say(
         console,
         f"The model that looks like it: ρ = {setting.rho:.3g}, γ = {setting.gamma:.3g}, "
         f"κ = {setting.kappa:.3g}, d/n = {setting.delta:.3g}; noise: core "
@@ -80,7 +73,7 @@ def show_fit(console: Console, prepared: Prepared) -> None:
         f"Time t is {fit.length**2:.3g}·t there.",
     )
     angle = np.degrees(np.arccos(np.clip(fit.tilt, -1, 1)))
-    _say(
+    say(
         console,
         f"Where it differs from the model: core and spurious direction are {angle:.0f}° apart "
         f"(90° there), the noise of majority and minority has {fit.spread[0]:.2f} and "
@@ -115,12 +108,11 @@ def _show_run(console: Console, training: OwnTraining, run: OwnRun) -> None:
     places = run.run.times if run.run.strengths is None else run.run.strengths
     train = run.run.train
     for k, place in enumerate(places):
-        test = None if run.test is None else run.test
         grid.add_row(
             # Three digits: with more the table is wider than a terminal.
             f"{place:.3g}",
-            "" if test is None else f"{test.worst[k]:.3f}",
-            *_groups(None if test is None else test.groups, k),
+            "" if run.test is None else f"{run.test.worst[k]:.3f}",
+            *_groups(None if run.test is None else run.test.groups, k),
             *_groups(run.predicted.accuracy, k),
             *_groups(train, k),
         )
@@ -133,17 +125,17 @@ def _show_run(console: Console, training: OwnTraining, run: OwnRun) -> None:
     )
     console.print(grid)
     if not run.separable:
-        _say(console, "These examples cannot be separated: training ends at a finite minimiser.")
+        say(console, "These examples cannot be separated: training ends at a finite minimiser.")
     off = largest(training, run)
     if off is not None:
         where = "in the limit" if np.isinf(off.place) else f"at {off.place:.3g}"
-        _say(
+        say(
             console,
             f"Furthest from the prediction: {off.group} {where}, {off.counted:.3f} counted, "
             f"{off.predicted:.3f} predicted ({off.z:+.1f} standard deviations of the count).",
         )
     if run.predicted.reason and training.prepared.fit is not None:
-        _say(console, f"Not predicted: {run.predicted.reason}")
+        say(console, f"Not predicted: {run.predicted.reason}")
 
 
 def _groups(accuracy: GroupAccuracy[Any] | None, index: int | None = None) -> list[str]:

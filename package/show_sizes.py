@@ -11,8 +11,7 @@ from rich import box
 from rich.table import Table
 
 from . import studies
-from .show import stdout
-from .show_limits import _noise, _scored
+from .show import noise, scored, stdout
 
 if TYPE_CHECKING:
     from .studies.three_sizes import Point
@@ -104,9 +103,7 @@ def _settings(table: studies.ThreeSizes) -> Table:
         worst = max(points, key=lambda each: abs(each.statement.z or 0.0))
         numbers = (f"{case.delta:g}", f"{case.memory:.3g}", f"{case.gamma:g}", f"{case.rho:g}")
         rms = f"{np.sqrt(np.mean(scores**2)):.2f}"
-        grid.add_row(
-            case.name, *numbers, _noise(case), rms, _scored(worst.statement), _where(worst)
-        )
+        grid.add_row(case.name, *numbers, noise(case), rms, scored(worst.statement), _where(worst))
     return grid
 
 

@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .show import progress, stdout
+from .show import progress, size, stdout
 from .studies.sweeps.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -53,14 +53,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
 
 
-def _size(count: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024 or unit == "GiB":
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    raise AssertionError
-
-
 def _facts(rows: Sequence[tuple[str, str]], title: str) -> None:
     stdout().print(Text(title, "bold"))
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -88,8 +80,8 @@ def show_estimate(
             ("objectives", ", ".join(document.objectives)),
             ("numbers a replicate", str(len(document.columns))),
             ("time", f"about {_duration(found.seconds / workers)} on {workers} workers{where}"),
-            ("memory", f"about {_size(found.worker_bytes)} a worker"),
-            ("store", f"about {_size(found.store_bytes)}"),
+            ("memory", f"about {size(found.worker_bytes)} a worker"),
+            ("store", f"about {size(found.store_bytes)}"),
         ],
         f"{document.name} (from {found.tried} replicates run here; nothing is written)",
     )
@@ -125,7 +117,7 @@ def show_status(found: sweeps.Status, store: Path) -> None:
             ("failed", str(len(found.failures))),
             ("replicates", f"{found.replicates:,} of {document.cells * document.replicates:,}"),
             ("time", f"{_duration(found.seconds)} of one core so far"),
-            ("store", f"{store}, {_size(store.stat().st_size)}, sweep {document.digest[:12]}"),
+            ("store", f"{store}, {size(store.stat().st_size)}, sweep {document.digest[:12]}"),
             *(
                 ("computed with", ", ".join(f"{name} {what}" for name, what in each.items()))
                 for each in found.environments

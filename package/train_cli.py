@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exit_status import DONE
-from .flags import METHODS, add_features, add_setting, count, read_own, real, setting_of
+from .flags import METHODS, SEED, add_features, add_setting, count, read_own, real, setting_of
 from .writing import check_writable, write_json
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def add_train(commands: Any) -> None:
     train.add_argument(
         "--ridge", action="store_true", help="own features: weight decay λ instead of time"
     )
-    train.add_argument("--seed", type=count, default=0, metavar="N", help="default 0")
+    train.add_argument("--seed", type=count, default=0, metavar="N", help=SEED)
     train.add_argument("--json", type=Path, metavar="FILE", help="write the run as JSON")
     train.add_argument(
         "--weights",

@@ -36,9 +36,8 @@ def check_run(seed: int, replicates: int, workers: int | None, least: int = 8) -
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise SettingError("seed", seed, "an integer ≥ 0")
     if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < least:
-        raise SettingError(
-            "replicates", replicates, f"an integer ≥ {least}", "A standard error needs some."
-        )
+        fix = "A standard error needs some." if least > 1 else ""
+        raise SettingError("replicates", replicates, f"an integer ≥ {least}", fix)
     if workers is not None:
         check_workers(workers)
 

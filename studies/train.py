@@ -33,6 +33,7 @@ from ..theory import (
 __all__ = [
     "ESTIMATED",
     "OBJECTIVES",
+    "OF_THIS_DRAW",
     "ONE_LIMIT",
     "Limit",
     "Training",
@@ -163,6 +164,10 @@ def end_of_training(setting: Setting, objective: Objective) -> Solution:
 
 ESTIMATED: dict[str, Callable[[Sample, int], Objective]] = {"mat": memorization_aware}
 """Methods that are estimated from the draw and a seed."""
+
+
+OF_THIS_DRAW = "limit of this draw"
+"""Name of the limit that is solved, not predicted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,7 +371,7 @@ def _limits(
     """The max margins of objectives of one scale, those that exist."""
     of_scale = Objective(scale=dict(zip((MAJORITY, MINORITY), scale, strict=True)))
     solvers: dict[str, Callable[[], Solution]] = {
-        "limit of this draw": lambda: max_margin(sample, of_scale),
+        OF_THIS_DRAW: lambda: max_margin(sample, of_scale),
         "limit predicted at this d/n": lambda: proportional.max_margin(setting, of_scale),
     }
     for name, solve in solvers.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,7 @@ def held_out(share: Any, strata: Codes, seed: Any) -> tuple[Codes, Codes]:
     (6, [2, 7])
     """
     number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
-    if not number or not 0 < share < 1 or math.isnan(share):
+    if not number or not 0 < share < 1:
         raise SettingError("holdout", share, "a number in (0, 1)", "The share to test on.")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise SettingError("seed", seed, "an integer ≥ 0")
@@ -93,7 +92,7 @@ def held_out(share: Any, strata: Codes, seed: Any) -> tuple[Codes, Codes]:
         raise SettingError(
             "holdout",
             share,
-            "None here",
+            "left out",
             "No two examples are of the same class and group: there is nothing to hold out.",
         )
     return np.flatnonzero(~test), np.flatnonzero(test)
