@@ -14,6 +14,7 @@ __all__ = [
     "LATEST",
     "WEAKEST",
     "Record",
+    "checked_array",
     "checked_between",
     "checked_count",
     "checked_number",
@@ -51,6 +52,60 @@ def _list(values: Any, dtype: type | None, dimensions: int) -> Any:
 def _is_number(value: Any) -> bool:
     number = isinstance(value, (int, float, np.integer, np.floating))
     return number and not isinstance(value, bool)
+
+
+def checked_array(
+    field: str,
+    values: ArrayLike,
+    shape: tuple[Any, ...],
+    allowed: str = "",
+    fix: str = "",
+    *,
+    least: int = 0,
+) -> Array:
+    """A copy as an array of finite floats of a shape; SettingError otherwise.
+
+    Parameters
+    ----------
+    field : str
+    values : array_like
+    shape : tuple of int or str, perhaps after an Ellipsis
+        Sizes, or names of those that are free; any more axes before them after an Ellipsis.
+    allowed, fix : str
+        As for `SettingError`; by default the shape.
+    least : int
+        Of the free sizes.
+
+    Examples
+    --------
+    >>> checked_array("features", [[1, 2], [3, 4]], ("n", 2))
+    array([[1., 2.],
+           [3., 4.]])
+    >>> checked_array("features", [[1, 2, 3]], ("n", 2))
+    Traceback (most recent call last):
+    pitfalls.theory.errors.SettingError: features = (1, 3): must be numbers of shape (n, 2).
+    """
+    words = [str(size) if size is not Ellipsis else "…" for size in shape]
+    allowed = allowed or f"numbers of shape ({', '.join(words)}{',' if len(words) == 1 else ''})"
+    try:
+        array = np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        raise SettingError(field, values, allowed, fix) from None
+    more = bool(shape) and shape[0] is Ellipsis
+    sizes = shape[1:] if more else shape
+    last = array.shape[array.ndim - len(sizes) :]
+    legal = array.ndim >= len(sizes) if more else array.ndim == len(sizes)
+    for given, size in zip(last, sizes, strict=False):
+        legal = legal and (given >= least if isinstance(size, str) else given == size)
+    if not legal:
+        raise SettingError(field, array.shape, allowed, fix)
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = np.argwhere(~finite)[0].tolist()
+        raise SettingError(
+            field, float(array[tuple(where)]), "finite", f"Entry {where} is not; clean the data."
+        )
+    return array
 
 
 def checked_number(field: str, value: float, *, above: bool = False, fix: str = "") -> float:

@@ -93,7 +93,7 @@ class CellSystem:
         overlap = np.abs(self.means @ self.plane(rate)) + self.kappa * rate
         return max(float((self.scale * overlap).max()), strength, 1e-12)
 
-    def by_group(self, right: Array) -> GroupAccuracy[Array]:
+    def by_group(self, right: Array | NDArray[np.bool_]) -> GroupAccuracy[Array]:
         """Accuracy per observed group from shares that are right (..., K); 1 of an empty group."""
 
         def of(group: int) -> Array:

@@ -59,11 +59,11 @@ def _frequencies(where: Setting | ArrayLike) -> dict[int, float]:
     """Share of each observed group present."""
     if isinstance(where, Setting):
         # Counted: of 1 − the majority's share few digits are left where n is large.
-        counts = {
+        present = {
             group: sum(cell.count for cell in where.cells if cell.group == group)
             for group in (MAJORITY, MINORITY)
         }
-        return {group: count / where.n for group, count in counts.items() if count}
+        return {group: count / where.n for group, count in present.items() if count}
     groups = np.asarray(where)
     if groups.ndim != 1 or groups.size == 0 or not np.issubdtype(groups.dtype, np.integer):
         raise SettingError(
