@@ -1,4 +1,4 @@
-"""What stands in the documents: links, headings, and commands."""
+"""What stands in the documents: links, headings, commands, and what these print."""
 
 import re
 import shlex
@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 SHELL = ("sh", "bash", "console")
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 _FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -68,3 +69,32 @@ def dead_links(page, root=ROOT):
         if wrong:
             dead.append(link)
     return dead
+
+
+def words(text):
+    return [word for word in text.split() if set(word) != {"─"}]
+
+
+def alike(one, other):
+    """The same but for a count more or less, as another machine's rounding may have."""
+    if NUMBER.sub("#", one) != NUMBER.sub("#", other):
+        return False
+    pairs = zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)
+    return all(abs(float(a) - float(b)) <= 0.01 + 0.02 * abs(float(b)) for a, b in pairs)
+
+
+def missing(shown, printed):
+    """What is shown, … standing for anything, and not printed in that order."""
+    found, start = words(printed), 0
+    for piece in re.split(r"^…$", shown, flags=re.MULTILINE):
+        wanted = words(piece)
+        places = (
+            place
+            for place in range(start, len(found) - len(wanted) + 1)
+            if all(map(alike, wanted, found[place:]))
+        )
+        place = next(places, None)
+        if place is None:
+            return piece
+        start = place + len(wanted)
+    return None

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
+from command import pitfalls, refusal
 from pitfalls import figures, flags, sims, studies
 from pitfalls.cli import _parser, main
 from pitfalls.figures import dynamics, interpretable, trajectories
@@ -24,18 +25,6 @@ _COMMANDS = next(each for each in _parser()._actions if each.dest == "command").
 COMMANDS = [name.split("-") for name in _COMMANDS]
 SMALL = ["--n", "30", "--d", "90", "--rho", "0.8", "--gamma", "2"]
 SETTING = Setting(30, 90, 0.8, 2.0, 0.5, core_noise=0.12, spurious_noise=0.12)
-
-
-def pitfalls(*arguments, folder=None):
-    """The command as a user runs it, outside the tree; a warning would be an error."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pitfalls", *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
 
 
 @pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
@@ -166,13 +155,7 @@ def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, tmp_path, capsys):
-    status = main(arguments.format(folder=tmp_path).split())
-    shown = capsys.readouterr()
-    assert status == 2
-    assert shown.out == ""
-    assert shown.err.startswith(f"pitfalls {arguments.split()[0]}: ")
-    assert len(shown.err.splitlines()) == 1
-    assert words in shown.err
+    assert words in refusal(arguments.format(folder=tmp_path).split(), capsys)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -429,11 +412,7 @@ def test_figure_into_a_file_is_refused(tmp_path, capsys):
     taken = tmp_path / "taken"
     taken.write_bytes(b"mine")
     flags = ["--n", "20", "--d", "400", "--gamma", "2", "--time", "1", "--out", str(taken)]
-    assert main(["figure", "trajectories", *flags]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert len(shown.err.splitlines()) == 1
-    assert "taken" in shown.err
+    assert "taken" in refusal(["figure", "trajectories", *flags], capsys)
     assert taken.read_bytes() == b"mine"
 
 

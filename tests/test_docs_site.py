@@ -25,12 +25,12 @@ from documents import (
     dead_links,
     inline_commands,
     links,
+    missing,
 )
 from pitfalls import benchmarks
 from pitfalls.cli import _parser
 from pitfalls.studies import sweeps
 from pitfalls.sweep_cli import SUBCOMMANDS
-from test_own_document import missing
 
 DOCS = ROOT / "docs"
 START = DOCS / "start.md"

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from command import pitfalls, refusal
 from pitfalls import show, studies
 from pitfalls.cli import main
 from pitfalls.studies.caches import caches
@@ -24,19 +25,8 @@ SECTIONS = ["schema", "versions", "extras", "machine", "blas", "devices", "cache
 INFO = import_module("pitfalls.studies.info")
 
 
-def shell(*arguments):
-    """The command as a user runs it; a warning would be an error."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pitfalls", "info", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-
-
-def test_a_program_reads_what_a_person_does(monkeypatch, capsys):
-    done = shell("--json")
+def test_a_program_reads_what_a_person_does(tmp_path, monkeypatch, capsys):
+    done = pitfalls("info", "--json", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     content = json.loads(done.stdout)
     assert list(content) == SECTIONS
@@ -65,11 +55,7 @@ def test_json_into_a_file_beside_the_words(tmp_path, capsys):
 
 @pytest.mark.parametrize(("name", "words"), [("", "is a folder"), ("no/x.json", "does not exist")])
 def test_a_file_that_cannot_be_written_is_refused_first(name, words, tmp_path, capsys):
-    assert main(["info", "--json", str(tmp_path / name)]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("pitfalls info: ")
-    assert words in shown.err
+    assert words in refusal(["info", "--json", str(tmp_path / name)], capsys)
 
 
 def test_versions_are_those_that_are_imported():
@@ -268,4 +254,4 @@ def test_cupys_cache_is_shown_where_there_is_one(tmp_path, monkeypatch):
     [(None, "unknown"), (0, "0 bytes"), (1536, "1.5 KiB"), (2**20, "1 MiB"), (2**37, "128 GiB")],
 )
 def test_sizes_in_words(size, words):
-    assert import_module("pitfalls.show_info")._size(size) == words
+    assert import_module("pitfalls.show").size(size) == words

@@ -1,4 +1,4 @@
-"""docs/own_features.md: its commands print what it shows, its Python runs, its links exist."""
+"""docs/own_features.md: its commands print what it shows, and its Python runs."""
 
 import doctest
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import missing
 from pitfalls.studies.own import own_features
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "own_features.md"
 EXAMPLE = ROOT / "examples" / "digits.py"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
-NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 
 def transcripts():
@@ -27,46 +27,12 @@ def transcripts():
             yield command, shown
 
 
-def words(text):
-    return [word for word in text.split() if set(word) != {"─"}]
-
-
-def alike(one, other):
-    """The same but for a count more or less, as another machine's rounding may have."""
-    if NUMBER.sub("#", one) != NUMBER.sub("#", other):
-        return False
-    pairs = zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)
-    return all(abs(float(a) - float(b)) <= 0.01 + 0.02 * abs(float(b)) for a, b in pairs)
-
-
-def missing(shown, printed):
-    """What is shown, … standing for anything, and not printed in that order."""
-    found, start = words(printed), 0
-    for piece in re.split(r"^…$", shown, flags=re.MULTILINE):
-        wanted = words(piece)
-        places = (
-            place
-            for place in range(start, len(found) - len(wanted) + 1)
-            if all(map(alike, wanted, found[place:]))
-        )
-        place = next(places, None)
-        if place is None:
-            return piece
-        start = place + len(wanted)
-    return None
-
-
 def test_what_is_missing_is_seen():
     printed = "a 0.50 ─── b\n c 3e+04 d"
     assert missing("a 0.505\n…\nd\n", printed) is None
     assert missing("a 0.53\n…\nd\n", printed) is not None
     assert missing("d\n…\na\n", printed) is not None
     assert missing("a 0.5 c\n", printed) is not None
-
-
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT):
-        assert (DOCUMENT.parent / target).exists(), target
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """The page of `pitfalls report` in a browser: nothing loaded, all legible."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 from browser import NAMES, browser, executable
+from command import pitfalls
 from pitfalls import studies
 from pitfalls.studies.reports import report
 from report_page import Page, contrast, odd_picture, rows, verification
@@ -58,13 +57,7 @@ def shell_page(tmp_path_factory):
     """The page as a shell writes it, of a true verification and a figure."""
     folder = tmp_path_factory.mktemp("page")
     flags = ["--quick", "--replicates", "8", "--figures", "trajectories", "--seed", "3"]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pitfalls", "report", *flags],
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=600,
-    )
+    done = pitfalls("report", *flags, folder=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "report.html\n", "")
     return folder / "report.html"
 

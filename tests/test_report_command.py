@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from command import refusal
 from pitfalls import figures, studies
 from pitfalls.cli import main
 from pitfalls.studies.reports import PICTURE_DPI
@@ -108,12 +109,8 @@ def test_figures_are_chosen_by_name(asked, tmp_path, flags, names):
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(arguments, words, tmp_path, capsys):
-    assert main(["report", *arguments.format(folder=tmp_path).split()]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("pitfalls report: ")
-    assert words in shown.err
-    assert shown.err.count("\n") == 1
+    said = refusal(["report", *arguments.format(folder=tmp_path).split()], capsys)
+    assert words in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,14 +3,13 @@
 import csv
 import json
 import math
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command import pitfalls, refusal
 from pitfalls.cli import main
 from pitfalls.studies import sweeps
 
@@ -141,11 +140,7 @@ def test_bad_input_is_said_and_leaves_nothing(arguments, words, file, store, cap
     monkeypatch.chdir(file.parent)
     before = sorted(file.parent.iterdir())
     named = {"FILE": str(file), "STORE": str(store)}
-    assert main(["sweep", *(named.get(each, each) for each in arguments)]) == 2
-    err = capsys.readouterr().err
-    assert words in err
-    assert err.startswith("pitfalls sweep")
-    assert "Traceback" not in err
+    assert words in refusal(["sweep", *(named.get(each, each) for each in arguments)], capsys)
     assert sorted(file.parent.iterdir()) == before
 
 
@@ -204,15 +199,8 @@ def test_a_missing_extra_says_what_to_install(extra, file, store, capsys, monkey
 
 def test_it_is_silent_when_piped(file, tmp_path):
     file.write_text(TEXT.replace("[2, 5]", "[2]").replace("[0, 0.1, 0.3]", "[0, 0.1]"))
-    command = [sys.executable, "-W", "error", "-m", "pitfalls", "sweep", str(file)]
-    done = subprocess.run(
-        [*command, "--store", str(tmp_path / "c.db"), "--workers", "2"],
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    assert done.returncode == 0
-    assert done.stderr == ""
+    done = pitfalls("sweep", file, "--store", "c.db", "--workers", 2, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "2 of 2 finished" in done.stdout
 
 

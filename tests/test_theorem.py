@@ -1,10 +1,8 @@
 """The list of facts: words, conditions, and predictions against numbers found elsewhere."""
 
-import doctest
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,10 +282,3 @@ def test_a_change_of_the_theory_reaches_the_list(module, monkeypatch):
     wrong = Solution(7.0, 8.0, 9.0)
     monkeypatch.setattr(module, "max_margin", lambda *_: wrong)
     assert theorem.fact(name).at(setting) is wrong
-
-
-def test_the_example_in_the_document_gives_what_it_says():
-    document = Path(__file__).parent.parent / "docs" / "theorem.md"
-    failures, examples = doctest.testfile(str(document), module_relative=False)
-    assert examples > 3
-    assert failures == 0
