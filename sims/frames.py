@@ -248,8 +248,7 @@ def frame_of(sample: Sample) -> Frame:
     source, plane, n = sample.source, sample.plane, sample.n
     if isinstance(source, DiagonalPlusPlane):
         if source.square > 0:
-            lengths = np.sqrt((plane**2).sum(axis=1) + source.square)
-            return _Arrow(plane, float(np.sqrt(source.square)), lengths)
+            return _Arrow(plane, float(np.sqrt(source.square)), np.sqrt(source.squares))
         return _weights(plane, np.zeros((n, 0)))
     known = source.memory if isinstance(source, Features) else source.factor
     if known is None or known.shape[1] + 2 >= n:

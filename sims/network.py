@@ -14,8 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory import SettingError
-from ..theory.arguments import checked_count, checked_number
+from ..theory.arguments import checked_array, checked_count, checked_number
 from ..theory.resources import require
 from . import kernels
 from .seeds import Seed, seed_sequence
@@ -87,11 +86,8 @@ class Network:
         >>> Network(parts, (1, 1, 1, 1), np.array([1.0])).predict([[0.0], [1.0]]).round(4)
         array([0.5  , 1.784])
         """
-        x = np.asarray(inputs, dtype=float)
-        if x.ndim < 1 or x.shape[-1] != self.widths[0]:
-            raise SettingError("inputs", x.shape, f"of shape (…, {self.widths[0]}), as in training")
-        if not np.isfinite(x).all():
-            raise SettingError("inputs", "nan or inf", "finite numbers")
+        p = self.widths[0]
+        x = checked_array("inputs", inputs, (..., p), f"of shape (…, {p}), as in training")
         rows = x.reshape(-1, x.shape[-1])
         found = np.empty(len(rows))
         with one_blas_thread():
@@ -277,15 +273,8 @@ def train_network(
 
 
 def _checked_data(inputs: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
-    x = np.ascontiguousarray(inputs, dtype=float)
-    y = np.ascontiguousarray(targets, dtype=float)
-    if x.ndim != 2 or 0 in x.shape:
-        raise SettingError(
-            "inputs", x.shape, "of shape (n, p) with n, p ≥ 1", "One input is inputs[:, None]."
-        )
-    if y.shape != (len(x),):
-        raise SettingError("targets", y.shape, f"of shape ({len(x)},), one for each input")
-    for name, values in (("inputs", x), ("targets", y)):
-        if not np.isfinite(values).all():
-            raise SettingError(name, "nan or inf", "finite numbers")
-    return x, y
+    legal = "of shape (n, p) with n, p ≥ 1"
+    fix = "One input is inputs[:, None]."
+    x = np.ascontiguousarray(checked_array("inputs", inputs, ("n", "p"), legal, fix, least=1))
+    legal = f"of shape ({len(x)},), one for each input"
+    return x, checked_array("targets", targets, (len(x),), legal)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
 from ..theory import SettingError
-from ..theory.arguments import checked_count, checked_number
+from ..theory.arguments import checked_array, checked_count, checked_number
 from .sample import Sample
 from .threads import modest_blas
 
@@ -45,7 +45,7 @@ class ClassSubspaces:
         Raises
         ------
         SettingError
-            They have another number of columns.
+            They have another number of columns, or are not finite.
 
         Examples
         --------
@@ -53,10 +53,9 @@ class ClassSubspaces:
         >>> spaces.predict([[2.0], [-0.1]])
         array([ 1., -1.])
         """
-        x = np.asarray(features, dtype=float)
         columns = len(self.positive) - 1
-        if x.ndim != 2 or x.shape[1] != columns:
-            raise SettingError("features", x.shape, f"of shape (m, {columns}), as in training")
+        legal = f"of shape (m, {columns}), as in training"
+        x = checked_array("features", features, ("m", columns), legal)
         with modest_blas(float(x.size)):
             positive, negative = (
                 ((self.offset * basis[0] + x @ basis[1:]) ** 2).sum(axis=1)

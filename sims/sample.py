@@ -19,6 +19,7 @@ from ..theory import (
     Solution,
     Trajectory,
 )
+from ..theory.arguments import checked_array
 from ..theory.resources import require
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
 from .seeds import BALANCE, START, Seed, generator, seed_sequence
@@ -147,8 +148,7 @@ class Sample:
         >>> Sample.from_arrays([[1.0, 2.0, 0.5]], [1], plane=(2, 0)).columns
         array([2, 0, 1])
         """
-        everything = np.arange(self._explicit().memory.shape[1] + 2)
-        return np.append(self.plane_columns, np.delete(everything, self.plane_columns))
+        return _plane_first(self.plane_columns, self._explicit().memory.shape[1] + 2)
 
     def plane_first(self, initial: ArrayLike | None) -> Array:
         """Weights in the columns of `features`, brought into the order of `columns`.
@@ -172,9 +172,7 @@ class Sample:
         p = len(self.columns)
         if initial is None:
             return np.zeros(p)
-        weights = _array("initial", initial, f"finite numbers of shape ({p},)", 1)
-        if len(weights) != p:
-            raise SettingError("initial", weights.shape, f"of shape ({p},)")
+        weights = checked_array("initial", initial, (p,))
         return np.asarray(weights[self.columns])
 
     def _explicit(self) -> Features:
@@ -219,13 +217,12 @@ class Sample:
         >>> sample.plane.tolist()
         [[1.0, 2.0], [1.0, -2.0]]
         """
-        x = _array("features", features, "numbers of shape (n, p), n ≥ 1 and p ≥ 2", 2)
-        if x.shape[0] < 1 or x.shape[1] < 2:
-            raise SettingError("features", x.shape, "of shape (n, p), n ≥ 1 and p ≥ 2")
+        legal = "numbers of shape (n, p), n ≥ 1 and p ≥ 2"
+        x = checked_array("features", features, ("n", "p"), legal, least=1)
         n, p = x.shape
-        y = _array("labels", labels, "numbers of shape (n,)", 1)
-        if y.shape != (n,):
-            raise SettingError("labels", y.shape, f"of shape ({n},), one per row of features")
+        if p < 2:
+            raise SettingError("features", x.shape, legal)
+        y = checked_array("labels", labels, (n,), f"of shape ({n},), one per row of features")
         if not np.isin(y, (-1, 1)).all():
             raise SettingError(
                 "labels", np.unique(y)[:5].tolist(), "−1 or +1", "For {0, 1} labels give 2·y − 1."
@@ -238,19 +235,16 @@ class Sample:
             raise SettingError("plane", plane, f"two different columns in 0 … {p - 1}")
         observed = None
         if groups is not None:
-            try:
-                observed = np.asarray(groups)
-            except ValueError:
-                observed = np.zeros(0)
-            if observed.shape != (n,) or not np.isin(observed, (MINORITY, MAJORITY)).all():
-                raise SettingError(
-                    "groups", groups, f"of shape ({n},): 1 for the majority, 0 for the minority"
-                )
-            observed = observed.astype(np.int64)
+            legal = f"of shape ({n},): 1 for the majority, 0 for the minority"
+            given = checked_array("groups", groups, (n,), legal)
+            if not np.isin(given, (MINORITY, MAJORITY)).all():
+                raise SettingError("groups", np.unique(given)[:5].tolist(), legal)
+            observed = given.astype(np.int64)
         # x is a copy already.
         folded = np.multiply(x, y[:, None], out=x)
-        u = np.ascontiguousarray(folded[:, list(columns)])
-        source = Features(u, np.ascontiguousarray(np.delete(folded, columns, axis=1)))
+        order = _plane_first(columns, p)
+        u = np.ascontiguousarray(folded[:, order[:2]])
+        source = Features(u, np.ascontiguousarray(folded[:, order[2:]]))
         return cls(u, y, observed, source, plane_columns=(columns[0], columns[1]))
 
     def subset(self, examples: ArrayLike) -> Sample:
@@ -422,9 +416,8 @@ class Sample:
         """
         weights = self.weights(solution, initial)
         p = weights.shape[-1]
-        rows = _array("features", features, f"numbers of shape (m, {p})", 2)
-        if rows.shape[1] != p:
-            raise SettingError("features", rows.shape, f"of the sample's {p} columns")
+        legal = f"numbers of shape (m, {p}), the sample's columns"
+        rows = checked_array("features", features, ("m", p), legal)
         test = Sample.from_arrays(rows, labels, groups, self.plane_columns)
         right = weights @ (test.features * test.labels[:, None]).T > 0
         return GroupAccuracy.counted(right, test.groups)
@@ -457,7 +450,7 @@ class Sample:
         """
         if initial is None:
             return Start(np.zeros(self.n), 0.0, 0.0, np.zeros(self.n), 0.0)
-        weights = _array("initial", initial, "finite numbers of shape (p,) or (3,)", 1)
+        weights = checked_array("initial", initial, ("p",), "numbers of shape (p,) or (3,)")
         if isinstance(self.source, Features) and weights.size == self.source.memory.shape[1] + 2:
             weights = self.plane_first(weights)
             core, spurious, memory = weights[0], weights[1], weights[2:].copy()
@@ -499,16 +492,6 @@ class Sample:
             return np.asarray(factor @ (direction * (norm / length)))
 
 
-def _array(field: str, value: ArrayLike, allowed: str, dimensions: int) -> Array:
-    try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
-        raise SettingError(field, value, allowed) from None
-    if array.ndim != dimensions:
-        raise SettingError(field, array.shape, allowed)
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise SettingError(
-            field, float(array[tuple(where)]), "finite", f"Entry {where} is not; clean the data."
-        )
-    return array
+def _plane_first(plane: tuple[int, ...], p: int) -> NDArray[np.int64]:
+    """All p columns, the plane's two and then the others."""
+    return np.append(plane, np.delete(np.arange(p), plane))

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
 from ..theory import MINORITY, Objective, SettingError
-from ..theory.arguments import checked_count, checked_rate
+from ..theory.arguments import checked_array, checked_count, checked_number, checked_rate
 from . import kernels
 from .gram import DenseGram
 from .packed import PackedSymmetric
@@ -186,9 +186,8 @@ def minority_found(sample: Sample, logits: ArrayLike) -> Found:
     """
     if sample.groups is None:
         raise SettingError("groups", None, "given with the sample, to tell who the minority is")
-    table = np.asarray(logits, dtype=float)
-    if table.shape != (sample.n, 2):
-        raise SettingError("logits", table.shape, f"of shape ({sample.n}, 2), one row an example")
+    legal = f"of shape ({sample.n}, 2), one row an example"
+    table = checked_array("logits", logits, (sample.n, 2), legal)
     wrong = table.argmax(axis=1) != (sample.labels > 0)
     minority = sample.groups == MINORITY
     both = float((wrong & minority).sum())
@@ -234,14 +233,12 @@ def calibrated_shift(
     >>> round(float(np.diff(shift[0])[0]), 6), round(float(np.log(9)), 6)
     (2.197225, 2.197225)
     """
-    table = np.asarray(logits, dtype=float)
-    right = np.asarray(labels)
-    if table.ndim != 2 or table.shape[1] != 2 or not len(table) or not np.isfinite(table).all():
-        raise SettingError("logits", logits, "finite, of shape (n, 2)")
-    if right.shape != (len(table),) or not np.isin(right, (0, 1)).all():
-        raise SettingError("labels", labels, "n numbers, 0 or 1", "For ±1 give (labels + 1) // 2.")
-    if isinstance(temperature, bool) or not 0 < temperature < np.inf:
-        raise SettingError("temperature", temperature, "a finite number > 0")
+    table = checked_array("logits", logits, ("n", 2), least=1)
+    legal, fix = f"{len(table)} numbers, 0 or 1", "For ±1 give (labels + 1) // 2."
+    right = checked_array("labels", labels, (len(table),), legal, fix)
+    if not np.isin(right, (0, 1)).all():
+        raise SettingError("labels", np.unique(right)[:5].tolist(), legal, fix)
+    temperature = checked_number("temperature", temperature, above=True)
     predicted = np.exp(log_softmax(table / temperature, axis=1))
     joint = np.stack([predicted[right == y].sum(axis=0) for y in (0, 1)])
     among = joint.sum(axis=0)

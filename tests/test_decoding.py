@@ -242,6 +242,7 @@ def subspaces(n, d, *arguments):
         (lambda: subspaces(40, 1, 5), "at most 4"),
         (lambda: subspaces(9, 9, 1, -1), "offset"),
         (lambda: subspaces(9, 9, 1).predict([[1.0]]), "of shape"),
+        (lambda: subspaces(9, 9, 1).predict(np.full((1, 11), np.nan)), "finite"),
     ],
 )
 def test_bad_arguments_are_refused(call, words):

@@ -336,3 +336,8 @@ def test_without_memory_features_the_minimiser_has_no_memory(seed):
     assert found.memory == 0
     twin = finite_minimiser(draw(setting, seed, "explicit"))
     assert found.coordinates == pytest.approx(twin.coordinates, abs=1e-9)
+
+
+def test_a_message_about_groups_shows_a_few_of_them():
+    with pytest.raises(SettingError, match=r"groups = \[0.0, 1.0, 2.0, 3.0, 4.0\]: "):
+        Sample.from_arrays(np.ones((999, 2)), np.ones(999), np.arange(999))

@@ -294,3 +294,27 @@ def test_every_option_of_xrm_arrives(monkeypatch):
     options = {"learning_rate": 0.5, "steps": 3, "initial": [None, None], "single": True}
     memorization_aware(sample, 7, **options)
     assert given == {**options, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        ("logits", ("high", [0])),
+        ("logits", ([[0.0, 1.0], [1.0]], [0, 1])),
+        ("logits", ([[0.0, np.nan]], [0])),
+        ("labels", ([[0.0, 1.0]], [[0], [1, 0]])),
+        ("temperature", ([[0.0, 1.0]], [0], "hot")),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused_by_name(field, arguments):
+    with pytest.raises(SettingError) as caught:
+        calibrated_shift(*arguments)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("logits", ["high", [[0.0], [1.0, 2.0]], [[0.0, np.nan], [0.0, 1.0]]])
+def test_logits_that_are_no_numbers_find_nobody(logits):
+    sample = Sample.from_arrays(np.ones((2, 2)), [1, -1], [1, 0])
+    with pytest.raises(SettingError) as caught:
+        minority_found(sample, logits)
+    assert caught.value.field == "logits"
