@@ -7,12 +7,18 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CERTIFIED", "kkt_residual"]
+__all__ = ["BARELY_SEPARABLE", "CERTIFIED", "kkt_residual"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 CERTIFIED = 1e-10
 """KKT residual up to which a max margin holds without further questions."""
+
+BARELY_SEPARABLE = (
+    "these data are barely separable in double precision. Remove near-duplicates, or rescale the "
+    "features."
+)
+"""Why a solver may not get there, and what to do."""
 
 
 def kkt_residual(margins: Array, dual: Array, kept: ArrayLike = True) -> Array:

@@ -14,6 +14,7 @@ from ..theory.resources import require
 from .blas import mirrored, row_gram
 from .cells import groups_of, means_of
 from .gpu.alone import draw_alone
+from .gpu.batch import GRID
 from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .sample import Sample
@@ -56,7 +57,7 @@ def draw(
     Raises
     ------
     SettingError
-        An unknown kind or an illegal seed.
+        An unknown kind, an illegal seed, or more examples than a GPU draws.
     ResourceError
         The features or the Gram matrix would not fit in memory, or there is no GPU.
 
@@ -73,7 +74,10 @@ def draw(
     kind = kind or ("gram" if d >= n else "explicit")
     device = chosen(backend)
     if device is not None and sigma > 0 and kind in ("gram", "explicit"):
-        return draw_alone(device, setting, stream, kind)
+        if n <= GRID:
+            return draw_alone(device, setting, stream, kind)
+        if backend != "auto":
+            raise SettingError("n", n, f"at most {GRID} on a GPU", "Use backend 'cpu'.")
     labels = rng.choice((-1.0, 1.0), size=n)
     plane = means_of(setting) + rng.standard_normal((n, 2)) * np.sqrt(setting.feature_variance)
     source: Features | DenseGram | DiagonalPlusPlane

@@ -16,6 +16,7 @@ from scipy.linalg import lapack, qr_delete
 
 from ..theory import NotSeparableError, PitfallsError
 from .blas import symmetric_times, times
+from .certificate import BARELY_SEPARABLE
 from .threads import sound_blas
 
 __all__ = [
@@ -241,9 +242,7 @@ def exchange_singly(rows: Array) -> Array:
             leaving = int(np.argmin(blocking))
             dual[support.pop(leaving)] = 0.0
             span.remove(leaving)
-    raise PitfallsError(
-        "the max margin did not finish: these data are barely separable in double precision."
-    )
+    raise PitfallsError(f"the max margin did not finish: {BARELY_SEPARABLE}")
 
 
 class _Span:

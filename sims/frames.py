@@ -14,6 +14,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, qr
 from ..theory import PitfallsError
 from ..theory.resources import require
 from .blas import column_gram, times
+from .certificate import BARELY_SEPARABLE
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample
 from .threads import sound_blas
@@ -75,7 +76,7 @@ class Frame(ABC):
 
     def adapted(self, curvature: Array, x: Array) -> tuple[Frame, Array]:
         """Better coordinates for this curvature, and x in them."""
-        raise PitfallsError("Newton's matrix could not be factorised.")
+        raise PitfallsError(f"Newton's matrix could not be factorised: {BARELY_SEPARABLE}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..theory import NotSeparableError, Objective, PitfallsError, Solution
 from ..theory.resources import require
 from .blas import symmetric_times
-from .certificate import CERTIFIED, kkt_residual
+from .certificate import BARELY_SEPARABLE, CERTIFIED, kkt_residual
 from .exchange import (
     exchange_blocks,
     exchange_orthogonal,
@@ -114,9 +114,7 @@ def _max_margin(gram: Gram, weight: Array, scale: Array) -> Solution:
         rounding = float((scale * _absolute_product(gram, dual)).max()) * np.finfo(float).eps
         if not residual <= min(8 * rounding, _LOOSEST):
             raise PitfallsError(
-                f"the max margin reached a KKT residual of {residual:.1e} only: these data are "
-                "barely separable in double precision. Remove near-duplicates, or rescale the "
-                "features."
+                f"the max margin reached a KKT residual of {residual:.1e} only: {BARELY_SEPARABLE}"
             )
     core, spurious = dual @ gram.plane
     return Solution(

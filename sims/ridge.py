@@ -14,7 +14,7 @@ from scipy.special import expit, lambertw
 from ..theory import Objective, PitfallsError, Trajectory
 from ..theory.arguments import checked_strengths
 from ..theory.resources import require
-from .certificate import CERTIFIED
+from .certificate import BARELY_SEPARABLE, CERTIFIED
 from .frames import Frame, Solve, frame_of
 from .gram import Features
 from .record import as_list, trajectory
@@ -224,10 +224,7 @@ def _minimise(frame: Frame, x: Array, loss: _Loss, strength: float) -> tuple[Fra
         unit = pulled + float(np.abs(present * margins).max())
         if change <= _CONVERGED * unit or before / 2 <= change <= 1e-6 * unit:
             return frame, x, solve
-    raise PitfallsError(
-        f"the ridge path did not converge at λ = {strength:g}: these data are barely separable in "
-        "double precision. Remove near-duplicates, or rescale the features."
-    )
+    raise PitfallsError(f"the ridge path did not converge at λ = {strength:g}: {BARELY_SEPARABLE}")
 
 
 def _damping(
@@ -267,6 +264,5 @@ def _certify(found: _Minimiser, loss: _Loss, dual: Array, strength: float) -> No
     if not residual <= max(CERTIFIED, 8 * np.finfo(float).eps * largest) * pulls:
         raise PitfallsError(
             f"the ridge path at λ = {strength:g} reached a relative residual of "
-            f"{residual / pulls:.1e} only: these data are barely separable in double precision. "
-            "Remove near-duplicates, rescale the features, or stop at a larger λ."
+            f"{residual / pulls:.1e} only: {BARELY_SEPARABLE} Or stop at a larger λ."
         )

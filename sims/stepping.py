@@ -126,7 +126,10 @@ def integrate(
         if done == len(log_grid):
             break
     else:
-        raise PitfallsError(f"the flow could not be integrated: {message}")
+        raise PitfallsError(
+            f"the flow could not be integrated: {message} Raise tolerance, or ask for earlier "
+            "times."
+        )
     states = states[index]
     # The dense output there is the start up to rounding.
     states[grid == 0] = state

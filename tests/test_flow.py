@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import Sample, draw, gradient_descent, gradient_flow, max_margin
+from pitfalls.sims.stepping import integrate
 from pitfalls.theory import (
     NotSeparableError,
     Objective,
+    PitfallsError,
     ResourceError,
     Setting,
     SettingError,
@@ -16,6 +18,8 @@ from pitfalls.theory import (
     proportional,
 )
 from samples import (
+    MIXED,
+    WIDE,
     array_samples,
     coordinates,
     difference,
@@ -23,13 +27,11 @@ from samples import (
     four_methods,
     model_samples,
     objectives,
+    rows_of,
     safe_rate,
 )
 from scipy.optimize import minimize
 from scipy.special import expit
-
-WIDE = Setting(30, 90, 0.8, 2.0, 0.6, core_noise=0.2, spurious_noise=0.3, label_noise=0.1)
-MIXED = Setting(80, 5, 0.8, 2.0, 0.3, core_noise=0.5, spurious_noise=0.5, label_noise=0.2)
 
 
 def finite_minimiser(sample, objective):
@@ -162,7 +164,7 @@ def test_inseparable_data_flow_to_their_finite_minimiser(kind):
     ):
         assert run.dual is None
         weight, shift, scale = objective.resolve(sample.groups, sample.n)
-        z = np.hstack((sample.plane, sample.gram.memory_factor()))
+        z = rows_of(sample)
 
         def loss(w, weight=weight, shift=shift, scale=scale, z=z):
             argument = -scale * (z @ w) - shift
@@ -352,3 +354,13 @@ def test_want_of_memory_is_no_narrow_margin(monkeypatch):
     monkeypatch.setattr("pitfalls.sims.flow.max_margin", full)
     with pytest.raises(ResourceError, match="no room"):
         gradient_flow(draw(Setting(30, 4, 0.8, 3.0, 0.4), 0), Objective.erm(), [1.0])
+
+
+def test_a_flow_that_fails_comes_with_what_to_do(monkeypatch):
+    def failing(solver):
+        solver.status = "failed"
+        return "step size is too small."
+
+    monkeypatch.setattr("pitfalls.sims.stepping._step", failing)
+    with pytest.raises(PitfallsError, match=r"too small\. Raise tolerance"):
+        integrate(lambda t, y: 1 + 0 * y, np.zeros(1), np.array([1.0]), 1.0, 1.0, 1e-6)

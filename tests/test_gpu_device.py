@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 from pitfalls.sims import draw, gpu, max_margin
 from pitfalls.sims.gpu import sources
@@ -219,3 +220,17 @@ def test_a_report_without_cupy_says_what_to_install(monkeypatch):
     machine_with(monkeypatch, None)
     with pytest.raises(ResourceError, match=r"pitfalls\[nvrtc\]"):
         compile_report("sm_90")
+
+
+def test_more_examples_than_a_grid_has_rows_are_the_cpus(monkeypatch):
+    monkeypatch.setattr("pitfalls.sims.drawing.GRID", SETTING.n - 1)
+    # A device that cannot do anything.
+    monkeypatch.setattr("pitfalls.sims.drawing.chosen", lambda backend: object())
+    with pytest.raises(SettingError, match=r"n = \d+: must be at most \d+ on a GPU.*'cpu'"):
+        draw(SETTING, 0, backend="gpu")
+    assert (draw(SETTING, 0, backend="auto").plane == draw(SETTING, 0, "orthogonal").plane).all()
+
+
+def test_each_replicate_has_its_stream():
+    with pytest.raises(SettingError, match="streams = 1: must be 2"):
+        gpu.Batch.draw(None, [SETTING] * 2, [np.random.SeedSequence(0)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.sims import DenseGram, Features, Sample, draw, max_margin
+from pitfalls.sims import Features, Sample, draw, max_margin
 from pitfalls.sims.certificate import kkt_residual
 from pitfalls.sims.exchange import _Span, exchange_blocks, exchange_singly, soft_support
 from pitfalls.sims.max_margin import _absolute_product, is_regular
@@ -19,10 +19,12 @@ from pitfalls.theory import (
 )
 from samples import (
     array_samples,
+    as_dense,
     coordinates,
     difference,
     folded,
     four_methods,
+    least_distance,
     model_samples,
     objectives,
     random_objective,
@@ -30,15 +32,6 @@ from samples import (
 from scipy.optimize import nnls
 
 WIDE = Setting(40, 60, 0.8, 2.0, 0.6, core_noise=0.2, spurious_noise=0.3, label_noise=0.1)
-
-
-def least_distance(z, target):
-    """min ‖w‖ subject to Z·w ≥ target as a non-negative least-squares problem (Lawson & Hanson)."""
-    rows = np.vstack((z.T, target))
-    goal = np.zeros(len(rows))
-    goal[-1] = 1
-    residual = rows @ nnls(rows, goal)[0] - goal
-    return -residual[:-1] / residual[-1]
 
 
 def separable(sample, objective=None):
@@ -447,9 +440,7 @@ def test_the_orthogonal_limit_is_solved_as_its_matrix_is(data):
     sample = data.draw(model_samples(kinds=("orthogonal",)))
     assume(sample.gram.square > 0)
     objective = data.draw(objectives(sample))
-    dense = DenseGram(sample.plane, sample.gram.memory_matrix())
-    other = Sample(sample.plane, sample.labels, sample.groups, dense)
-    one, two = max_margin(sample, objective), max_margin(other, objective)
+    one, two = max_margin(sample, objective), max_margin(as_dense(sample), objective)
     assert difference(one.coordinates, two.coordinates) < 1e-9
     assert difference(one.dual, two.dual) < 1e-7
 
@@ -479,3 +470,9 @@ def test_a_certificate_is_the_worse_of_both_violations():
     assert kkt_residual(margins, dual, [True, False]).tolist() == [0.0, 0.0, 1.0]
     assert kkt_residual(np.full(2, np.nan), dual[0]) == np.inf
     assert kkt_residual(np.zeros(2), np.zeros(2)) == np.inf
+
+
+def test_what_does_not_finish_comes_with_what_to_do(monkeypatch):
+    monkeypatch.setattr("pitfalls.sims.exchange.range", lambda *_: (), raising=False)
+    with pytest.raises(PitfallsError, match=r"did not finish.*Remove near-duplicates"):
+        exchange_singly(np.eye(2))

@@ -20,7 +20,7 @@ from .device import Device
 from .shape import pitch
 from .sources import TILE, TILE_THREADS
 
-__all__ = ["Batch", "bytes_of_replicate", "in_batches"]
+__all__ = ["GRID", "Batch", "bytes_of_replicate", "in_batches"]
 
 Array: TypeAlias = NDArray[np.float64]
 Stream: TypeAlias = np.random.SeedSequence
@@ -31,8 +31,8 @@ _THREADS = 128
 # Columns of explicit features at a time; a multiple of four.
 _COLUMNS = 4096
 _MOST = 32_768
-# Blocks in the second and third direction of a grid.
-_GRID = 65_535
+GRID = 65_535
+"""Blocks in the second and third direction of a grid: a draw has as many examples at most."""
 _SHARE = 0.8
 
 
@@ -92,12 +92,14 @@ class Batch:
         Raises
         ------
         SettingError
-            Another kind, or settings of different n.
+            Another kind, settings of different n, or another number of streams.
         """
         settings, streams = list(settings), list(streams)
         n = settings[0].n
-        if max(n, len(settings)) > _GRID:
-            raise SettingError("settings", (len(settings), n), f"at most {_GRID} of n ≤ {_GRID}")
+        if max(n, len(settings)) > GRID:
+            raise SettingError("settings", (len(settings), n), f"at most {GRID} of n ≤ {GRID}")
+        if len(streams) != len(settings):
+            raise SettingError("streams", len(streams), f"{len(settings)}, one for each setting")
         if any(setting.n != n for setting in settings):
             raise SettingError("settings", sorted({s.n for s in settings}), "of one n")
         if kind not in ("gram", "explicit"):
