@@ -2,8 +2,13 @@
 
 import numpy as np
 from hypothesis import strategies as st
-from pitfalls.sims import Sample, draw
+from pitfalls.sims import DenseGram, Sample, draw
 from pitfalls.theory import Objective, Setting
+from scipy.optimize import nnls
+
+# Draws that are separated, and draws that cannot be.
+WIDE = Setting(30, 90, 0.8, 2.0, 0.6, core_noise=0.2, spurious_noise=0.3, label_noise=0.1)
+MIXED = Setting(80, 5, 0.8, 2.0, 0.3, core_noise=0.5, spurious_noise=0.5, label_noise=0.2)
 
 noises = st.sampled_from([0.0, 0.3])
 
@@ -79,6 +84,26 @@ def folded(sample):
     return sample.features * sample.labels[:, None]
 
 
+def rows_of(sample):
+    """Z in the coordinates of the plane and any memory features."""
+    return np.hstack((sample.plane, sample.gram.memory_factor()))
+
+
+def as_dense(sample):
+    """The same data, known by their Gram matrix alone."""
+    gram = DenseGram(sample.plane, sample.gram.memory_matrix())
+    return Sample(sample.plane, sample.labels, sample.groups, gram)
+
+
+def least_distance(rows, target):
+    """min ‖w‖ with rows·w ≥ target as a non-negative least-squares problem (Lawson & Hanson)."""
+    rows = np.vstack((rows.T, np.broadcast_to(target, len(rows))))
+    goal = np.zeros(len(rows))
+    goal[-1] = 1
+    residual = rows @ nnls(rows, goal, maxiter=10_000)[0] - goal
+    return -residual[:-1] / residual[-1]
+
+
 def coordinates(sample, weights):
     """(w_y, w_a, ‖w_ε‖) of weights (p,) in the columns of the sample's features."""
     core, spurious = weights[list(sample.plane_columns)]
@@ -100,6 +125,19 @@ def difference(found, expected):
     found, expected = np.asarray(found), np.asarray(expected)
     size = np.abs(expected).max()
     return np.abs(found - expected).max() / size if size > 0 else np.abs(found).max()
+
+
+def extrapolated(small, large):
+    """Mean and standard error where the bias halves from small samples to those twice as large."""
+    mean = 2 * np.mean(large, axis=0) - np.mean(small, axis=0)
+    variances = [np.var(each, axis=0, ddof=1) / len(each) for each in (small, large)]
+    return mean, np.sqrt(variances[0] + 4 * variances[1])
+
+
+def z_of_mean(rows, truth):
+    """How many standard errors the mean of independent rows is from the truth."""
+    rows = np.asarray(rows)
+    return (rows.mean(axis=0) - truth) / (rows.std(axis=0, ddof=1) / np.sqrt(len(rows)))
 
 
 def z_scores(first, second):

@@ -17,6 +17,7 @@ from pitfalls.theory import (
     orthogonal,
     proportional,
 )
+from samples import extrapolated
 from scipy.special import ndtr, ndtri
 from strategies import of_kappa
 
@@ -61,8 +62,7 @@ def test_counted_on_explicit_examples(setting, dimension, offset):
     small, large = (
         counted(each, dimension, offset, draws) for each, draws in ((setting, 24), (wide, 12))
     )
-    limit = 2 * large.mean(axis=0) - small.mean(axis=0)
-    error = np.sqrt(4 * large.var(axis=0, ddof=1) / 12 + small.var(axis=0, ddof=1) / 24)
+    limit, error = extrapolated(small, large)
     for k, predicted in enumerate((expected.majority, expected.minority)):
         if min(predicted, 1 - predicted) > 1e-4:
             assert abs(limit[k] - predicted) < 4 * error[k]

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pitfalls.sims import DenseGram, Features, Sample, descent, draw, gradient_descent
+from pitfalls.sims import Features, Sample, descent, draw, gradient_descent
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError
 from samples import (
     array_samples,
+    as_dense,
     coordinates,
     difference,
     folded,
@@ -216,12 +217,7 @@ def test_fused_kernel_agrees_with_the_plain_operator_loop(initial):
     if initial is not None:
         initial = np.concatenate((initial[:2], initial[2] * np.eye(NARROW.d)[0]))
     # The dense Gram matrix knows no columns, so it gets the same start as margins and norms.
-    dense = Sample(
-        narrow.plane,
-        narrow.labels,
-        narrow.groups,
-        DenseGram(narrow.plane, narrow.source.memory_matrix()),
-    )
+    dense = as_dense(narrow)
     start = narrow.start(initial)
     object.__setattr__(dense, "start", lambda _: start)
     methods = four_methods(narrow)

@@ -15,7 +15,7 @@ from pitfalls.sims import (
     ridge_path,
 )
 from pitfalls.theory import NotSeparableError, Objective, ResourceError, Setting, SettingError
-from samples import difference, folded, model_samples, z_scores
+from samples import difference, folded, model_samples, z_of_mean, z_scores
 
 KINDS = ("explicit", "gram", "orthogonal")
 NOISY = Setting(40, 60, 0.8, 2.0, 0.6, core_noise=0.2, spurious_noise=0.3, label_noise=0.1)
@@ -166,9 +166,7 @@ def test_the_gram_matrix_has_the_moments_of_wishart(d, kind):
         rows.append([square.mean(), ((square - d) ** 2).mean(), product.mean()])
         rows[-1] += [(product**2).mean(), cycle]
     rows = np.array(rows)
-    expected = [d, 2 * d, 0, d, d]
-    error = rows.std(axis=0, ddof=1) / np.sqrt(draws)
-    assert (np.abs((rows.mean(axis=0) - expected) / error) < LIMIT).all()
+    assert (np.abs(z_of_mean(rows, [d, 2 * d, 0, d, d])) < LIMIT).all()
 
 
 @pytest.mark.parametrize("kind", ["explicit", "gram", "orthogonal"])
@@ -189,12 +187,11 @@ def test_a_random_start_is_isotropic(kind, d):
         rows.append(row)
     rows = np.array(rows)
     expected = np.array([0, (sigma * norm) ** 2, 0, norm**2 * min(n, d) / d])[: rows.shape[1]]
-    error = rows.std(axis=0, ddof=1) / np.sqrt(draws)
     if kind != "orthogonal" and d <= n:
         # All of it is seen, in every draw, up to the rounding of an ill-conditioned square factor.
         assert difference(rows[:, -1], np.full(draws, norm**2)) < 1e-6
-        rows, expected, error = rows[:, :-1], expected[:-1], error[:-1]
-    assert (np.abs((rows.mean(axis=0) - expected) / error) < LIMIT).all()
+        rows, expected = rows[:, :-1], expected[:-1]
+    assert (np.abs(z_of_mean(rows, expected)) < LIMIT).all()
 
 
 def test_a_random_start_trains_alike_for_explicit_and_gram_draws():

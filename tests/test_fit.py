@@ -8,17 +8,13 @@ from pitfalls.sims import Sample, draw
 from pitfalls.sims import fit as module
 from pitfalls.sims.fit import fit_setting
 from pitfalls.theory import PitfallsError, Setting, SettingError
+from samples import z_of_mean
 
 SETTINGS = {
     "figure-1": Setting.figure_1(n=300, d=540),
     "weak": Setting(200, 1000, 0.8, 1.5, 0.3, 0.4, 0.3),
     "narrow": Setting(400, 30, 0.7, 2.0, 0.3, 0.2, 0.3),
 }
-
-
-def z_scores(values, truth):
-    values = np.asarray(values)
-    return (values.mean(axis=0) - truth) / (values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
 
 def numbers(blocks, g):
@@ -42,7 +38,7 @@ def truth(setting):
 def test_moments_have_no_bias(name, g):
     setting = SETTINGS[name]
     found = [numbers(module._blocks(draw(setting, seed)), g) for seed in range(120)]
-    assert np.abs(z_scores(found, truth(setting))).max() < 3.9
+    assert np.abs(z_of_mean(found, truth(setting))).max() < 3.9
 
 
 def test_plain_means_would_have_one():
@@ -52,7 +48,7 @@ def test_plain_means_would_have_one():
     for seed in range(120):
         own = module._blocks(draw(setting, seed)).own[1]
         plain.append([own.mean()])
-    assert z_scores(plain, [1 + setting.gamma**2])[0] > 10
+    assert z_of_mean(plain, [1 + setting.gamma**2])[0] > 10
     assert abs(np.mean(plain) - 26 - setting.kappa / 0.1) < 1
 
 
@@ -63,7 +59,7 @@ def test_the_setting_is_found(name):
     found = np.array(
         [[f.length**2, (f.setting.gamma * f.length) ** 2, f.tilt, *f.spread] for f in fits]
     )
-    assert np.abs(z_scores(found, [1.0, setting.gamma**2, 0.0, 1.0, 1.0])).max() < 3.9
+    assert np.abs(z_of_mean(found, [1.0, setting.gamma**2, 0.0, 1.0, 1.0])).max() < 3.9
     # A ratio of unbiased numbers has a bias of order one over the minority.
     few = setting.n * (1 - setting.rho)
     kappa = np.mean([f.setting.kappa * f.length**2 for f in fits])

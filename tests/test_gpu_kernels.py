@@ -16,7 +16,7 @@ from pitfalls.sims.gpu import shape as shapes
 from pitfalls.sims.gpu import sources
 from pitfalls.sims.gpu.alone import numbers_of
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError, resources
-from samples import difference, z_scores
+from samples import difference, z_of_mean, z_scores
 from scipy.stats import chi2, kstest, norm
 
 SETTING = Setting(n=40, d=90, rho=0.8, gamma=3.0, sigma=0.4, core_noise=0.1, spurious_noise=0.2)
@@ -161,9 +161,8 @@ def test_explicit_features_have_the_law_of_the_factor(device, monkeypatch):
     # In columns of eight at a time: the same features, added up in another order.
     assert difference(explicit, entries("explicit", 0)) < 1e-14
     for found in (explicit, factor):
-        error = found.std(axis=0, ddof=1) / np.sqrt(count)
         expected = 0.25 * d * np.eye(n)[np.tril_indices(n)]
-        assert np.abs((found.mean(axis=0) - expected) / error).max() < 4.5
+        assert np.abs(z_of_mean(found, expected)).max() < 4.5
     assert np.abs(z_scores(explicit, factor)).max() < 4.5
     squares = [(each - each.mean(axis=0)) ** 2 for each in (explicit, factor)]
     assert np.abs(z_scores(*squares)).max() < 4.5

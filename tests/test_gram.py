@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import DenseGram, DiagonalPlusPlane, Features
-from samples import difference, model_samples
+from samples import difference, model_samples, rows_of
 from scipy.linalg import LinAlgError
 
 
@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError
 def test_every_operation_is_that_of_the_explicit_features(data):
     sample = data.draw(model_samples())
     gram = sample.gram
-    z = np.hstack((sample.plane, gram.memory_factor()))
+    z = rows_of(sample)
     explicit = z @ z.T
     dual = np.random.default_rng(data.draw(st.integers(0, 99))).normal(size=(sample.n, 3))
     size = np.abs(explicit).max() + 1e-300

@@ -22,9 +22,8 @@ from pitfalls.theory import (
     orthogonal,
     resources,
 )
-from samples import array_samples, folded, four_methods, model_samples, objectives
+from samples import array_samples, folded, four_methods, least_distance, model_samples, objectives
 from scipy.integrate import solve_ivp
-from scipy.optimize import nnls
 from scipy.special import expit
 from strategies import METHODS
 
@@ -46,17 +45,10 @@ def numbers_of(sample, objective):
 
 
 def least_norm(rows, scale):
-    """The shortest w with scale·rows·w ≥ 1, as a problem of non-negative least squares.
-
-    Least distance programming (Lawson & Hanson 1974): the residual of min ‖Aᵀx − e‖.
-    """
-    scaled = rows * scale[:, None]
-    if len(scaled) == 0:
+    """The shortest w with scale·rows·w ≥ 1; of no rows, zero."""
+    if len(rows) == 0:
         return np.zeros(rows.shape[1])
-    target = np.append(np.zeros(rows.shape[1]), 1.0)
-    found, _ = nnls(np.hstack((scaled, np.ones((len(scaled), 1)))).T, target, maxiter=10_000)
-    residual = np.hstack((scaled, np.ones((len(scaled), 1)))).T @ found - target
-    return -residual[:-1] / residual[-1]
+    return least_distance(rows * scale[:, None], 1.0)
 
 
 def weights_after_flow(rows, numbers, n, times):

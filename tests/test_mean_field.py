@@ -23,6 +23,7 @@ from pitfalls.theory.cells import cell_system
 from pitfalls.theory.mean_field import stepping
 from pitfalls.theory.mean_field.response import Response
 from pitfalls.theory.mean_field.sites import Sites
+from samples import extrapolated
 from scipy.special import expit
 
 FIGURE_1 = Setting.figure_1()
@@ -125,29 +126,26 @@ def test_descent_is_p12_with_its_kernels(setting, method, strength, start):
 )
 def test_flow_is_what_simulation_tends_to(setting, method):
     times = np.array([0.2, 2.0, 20.0, 1e3])
-    means = []
+    draws = []
     for n in (200, 400):
         smaller = replace(setting, n=n, d=round(setting.delta * n))
         smaller = replace(smaller, sigma=math.sqrt(setting.kappa / smaller.delta))
         objective = METHODS[method](smaller)
-        runs = [
-            gradient_flow(draw(smaller, seed), objective, times).coordinates for seed in range(24)
-        ]
-        means.append((np.mean(runs, axis=0), np.var(runs, axis=0, ddof=1) / len(runs)))
-    (small, small_variance), (large, large_variance) = means
+        draws.append(
+            [gradient_flow(draw(smaller, seed), objective, times).coordinates for seed in range(24)]
+        )
+    # The bias of a sample falls like 1/n.
+    limit, error = extrapolated(*draws)
     run = mean_field.flow(setting, METHODS[method](setting), times, sets=4)
     own = run.standard_error(coordinates)
-    # The bias of a sample falls like 1/n.
-    gap = 2 * large - small - run.coordinates
-    z = gap / np.sqrt(4 * large_variance + small_variance + own**2)
-    assert np.abs(z).max() < 4
+    assert np.abs((limit - run.coordinates) / np.hypot(error, own)).max() < 4
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.5])
 def test_descent_is_what_simulation_tends_to(rate):
     steps = round(10 / rate)
     record = [round(1 / rate), steps]
-    means = []
+    draws = []
     for n in (200, 400):
         smaller = Setting.figure_1(n=n, d=round(1.798 * n))
         runs = [
@@ -156,14 +154,11 @@ def test_descent_is_what_simulation_tends_to(rate):
             ).coordinates
             for seed in range(40)
         ]
-        means.append((np.mean(runs, axis=0), np.var(runs, axis=0, ddof=1) / len(runs)))
-    (small, small_variance), (large, large_variance) = means
+        draws.append(runs)
+    limit, error = extrapolated(*draws)
     run = mean_field.descent(FIGURE_1, Objective.erm(), rate, steps, record, sets=4)
     own = run.standard_error(coordinates)
-    z = (2 * large - small - run.coordinates) / np.sqrt(
-        4 * large_variance + small_variance + own**2
-    )
-    assert np.abs(z).max() < 4
+    assert np.abs((limit - run.coordinates) / np.hypot(error, own)).max() < 4
 
 
 def test_check_values():
@@ -402,7 +397,7 @@ def left_of_pushes(setting, objective, rate, steps, pushed, seed, strength=0.0, 
 @pytest.mark.parametrize(("method", "strength"), [("ERM", 0.0), ("logit shifting", 0.2)])
 def test_the_response_is_what_a_sample_leaves_of_a_push(method, strength):
     rate, steps, pushed = 0.25, 40, 8
-    means = []
+    draws = []
     for n in (150, 300):
         smaller = replace(NOISY, n=n, d=round(NOISY.delta * n))
         objective = METHODS[method](smaller)
@@ -410,8 +405,8 @@ def test_the_response_is_what_a_sample_leaves_of_a_push(method, strength):
             left_of_pushes(smaller, objective, rate, steps, pushed, seed, strength)
             for seed in range(24)
         ]
-        means.append((np.mean(left), np.var(left, ddof=1) / len(left)))
-    (small, small_variance), (large, large_variance) = means
+        draws.append(left)
+    limit, error = extrapolated(*draws)
     run = mean_field.descent(
         NOISY,
         METHODS[method](NOISY),
@@ -423,9 +418,8 @@ def test_the_response_is_what_a_sample_leaves_of_a_push(method, strength):
         response=True,
         examples=False,
     )
-    z = (2 * large - small - run.response[1, 0]) / math.sqrt(4 * large_variance + small_variance)
-    assert abs(z) < 4
-    assert math.sqrt(4 * large_variance + small_variance) < 0.01
+    assert abs(limit - run.response[1, 0]) < 4 * error
+    assert error < 0.01
     assert run.response[1, 0] < 0.95
     np.testing.assert_array_equal(np.diag(run.response), 1)
     assert run.response[0, 1] == 0

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import (
-    DenseGram,
     Sample,
     draw,
     gradient_flow,
@@ -16,19 +15,21 @@ from pitfalls.sims import (
 from pitfalls.sims.frames import frame_of
 from pitfalls.theory import NotSeparableError, Objective, PitfallsError, Setting, SettingError
 from samples import (
+    MIXED,
+    WIDE,
     array_samples,
+    as_dense,
     coordinates,
     difference,
     four_methods,
     model_samples,
     objectives,
     random_objective,
+    rows_of,
 )
 from scipy.optimize import brentq, minimize, root
 from scipy.special import expit, lambertw, log_expit
 
-WIDE = Setting(30, 90, 0.8, 2.0, 0.6, core_noise=0.2, spurious_noise=0.3, label_noise=0.1)
-MIXED = Setting(80, 5, 0.8, 2.0, 0.3, core_noise=0.5, spurious_noise=0.5, label_noise=0.2)
 STRENGTHS = np.logspace(12, -14, 14)
 
 
@@ -59,17 +60,6 @@ def objectives_and_removals(pick, sample):
     kept = np.random.default_rng(pick(st.integers(0, 99))).random(sample.n) < 0.7
     kept[0] = True
     return Objective(numbers.weight * kept, numbers.shift, numbers.scale)
-
-
-def as_dense(sample):
-    """The same data, known by their Gram matrix alone."""
-    gram = DenseGram(sample.plane, sample.source.memory_matrix())
-    return Sample(sample.plane, sample.labels, sample.groups, gram)
-
-
-def rows_of(sample):
-    """Z in the coordinates of the plane and any memory features."""
-    return np.hstack((sample.plane, sample.source.memory_factor()))
 
 
 def pushes(sample, objective, margins):

@@ -20,6 +20,7 @@ from pitfalls.sims import (
 )
 from pitfalls.sims.seeds import TWINS, generator, seed_sequence
 from pitfalls.theory import Objective, Setting, SettingError
+from samples import as_dense
 
 SMALL = Setting(60, 90, 0.8, 3.0, 0.3, core_noise=0.2, spurious_noise=0.1)
 
@@ -96,13 +97,7 @@ def test_twins_start_in_directions_of_their_own():
 def test_every_kind_of_sample_has_the_same_twins(kind):
     # The same examples as explicit features and as their Gram matrix.
     sample = draw(SMALL if kind == "explicit" else Setting(20, 5, 0.8, 3.0, 1.0), 0, kind)
-    other = Sample(
-        sample.plane,
-        sample.labels,
-        sample.groups,
-        xrm.DenseGram(sample.plane, sample.gram.memory_matrix()),
-    )
-    found = [cross_risk(each, 1, steps=50) for each in (sample, other)]
+    found = [cross_risk(each, 1, steps=50) for each in (sample, as_dense(sample))]
     np.testing.assert_allclose(*found, atol=1e-12)
 
 
