@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..studies.arguments import Progress, check_run, silent
 from ..theory import PitfallsError, Setting, orthogonal, proportional
-from .draws import draw_mean, limits_of_draws, mean_and_error
+from .draws import draw_mean, handle, limits_of_draws, mean_and_error
 from .refusals import a_threshold, no_feature_noise, no_label_noise
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
@@ -227,7 +227,6 @@ def draw(data: Aspects) -> Figure:
         row[0].set_ylabel("minority, accuracy in the limit")
         row[0].set_title("without feature noise: the theorem, from $d/n$ ~ 100 on")
         row[1].set_title(f"feature noise {_NOISES[1]:g}: strictly between")
-        draws = len(data.curves[0].drawn)
         handles: list[Artist] = [
             *(
                 Line2D([], [], color=shade, label=f"$κ$ = {ratio:g}$κ^*$")
@@ -236,7 +235,7 @@ def draw(data: Aspects) -> Figure:
             Line2D([], [], color="0.3", label="this $d/n$, $n$ → ∞"),
             Line2D([], [], color="0.3", linestyle=_DASHED, label="$d$ ≫ $n$"),
             Line2D([], [], color="0.3", linestyle=_DOTTED, label="Theorem 2.2"),
-            Line2D([], [], color="0.3", marker=".", linestyle="", label=f"{draws} draws, ± 2 s.e."),
+            handle(len(data.curves[0].drawn), size=6),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure

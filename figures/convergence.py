@@ -21,7 +21,7 @@ from ..studies.arguments import Progress, check_run, silent
 from ..studies.band import Band
 from ..studies.train import three_methods
 from ..theory import Setting, orthogonal
-from .over_time import grid
+from .over_time import NAMES, log_times
 from .refusals import no_feature_noise, no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
@@ -29,7 +29,6 @@ __all__ = ["ALT_TEXT", "Convergence", "Panel", "compute", "default_setting", "dr
 
 Array: TypeAlias = NDArray[np.float64]
 
-_NAMES = ("ERM", "reweighting", "logit shifting")
 _FIRST, _A_DECADE = 0.1, 8
 _DASHED = (0, (2, 1.5))
 
@@ -99,11 +98,11 @@ class Convergence:
     def _rows(self) -> Iterator[tuple[object, ...]]:
         for panel in self.panels:
             band = Band.of(panel.angles)
-            for o, name in enumerate(_NAMES):
+            for o, name in enumerate(NAMES):
                 for t, time in enumerate(self.times.tolist()):
                     values = (float(each[o, t]) for each in band)
                     yield panel.kind, name, time, *values
-        for o, name in enumerate(_NAMES):
+        for o, name in enumerate(NAMES):
             for time, value in zip(self.times.tolist(), self.asymptotes[o].tolist(), strict=True):
                 yield "asymptote", name, time, value, "", ""
 
@@ -152,11 +151,11 @@ def compute(
     no_label_noise(setting)
     some_memory(setting)
     check_run(seed, replicates, workers, least=1)
-    times = grid(_FIRST, latest, _A_DECADE)
+    times = log_times(_FIRST, latest, _A_DECADE)
     objectives = three_methods(setting)
     tails = [orthogonal.asymptote(setting, objective) for objective in objectives]
     late = times > 1
-    asymptotes = np.full((len(_NAMES), len(times)), np.nan)
+    asymptotes = np.full((len(NAMES), len(times)), np.nan)
     for o, tail in enumerate(tails):
         asymptotes[o, late] = tail.at(times[late]).angle(tail.slope)
 
@@ -188,7 +187,7 @@ def draw(data: Convergence) -> Figure:
         row[0].set_title(f"orthogonal data: {rates} degrees over log $t$")
         row[1].set_title(f"draws at $d/n$ = {data.setting.delta:g}: slower")
         handles: list[Artist] = [
-            *(Line2D([], [], color=colour(name), label=name) for name in _NAMES),
+            *(Line2D([], [], color=colour(name), label=name) for name in NAMES),
             Line2D([], [], color="0.3", linestyle=_DASHED, label="asymptote, closed form"),
             Line2D([], [], color="0.3", linewidth=5, alpha=0.25, label="90 % of draws"),
         ]
@@ -198,7 +197,7 @@ def draw(data: Convergence) -> Figure:
 
 def _draw_panel(axes: Axes, data: Convergence, panel: Panel) -> None:
     band = Band.of(panel.angles)
-    for o, name in enumerate(_NAMES):
+    for o, name in enumerate(NAMES):
         axes.plot(data.times, band.mean[o], color=colour(name))
         if len(panel.angles) > 1:
             axes.fill_between(

@@ -19,7 +19,7 @@ from ..sims import draw as draw_sample
 from ..sims.seeds import child_stream
 from ..studies.arguments import Progress, check_run, silent
 from ..theory import PitfallsError, Setting, decoding, orthogonal, proportional
-from .draws import draw_mean, mean_and_error
+from .draws import draw_mean, handle, mean_and_error
 from .refusals import a_threshold, no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, long_form, new_figure, style
 
@@ -243,15 +243,7 @@ def draw(data: Decoding) -> Figure:
                 Line2D([], [], color=_COLOURS[name], label=words)
                 for name, words in READ_OUTS.items()
             ),
-            Line2D(
-                [],
-                [],
-                color="0.3",
-                marker=".",
-                markersize=4,
-                linestyle="",
-                label=f"{len(data.panels[0].simulated)} draws, ± 2 s.e.",
-            ),
+            handle(len(data.panels[0].simulated)),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure

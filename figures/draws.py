@@ -9,12 +9,13 @@ from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from ..sims import draw, max_margin, replicate, stream
 from ..theory import Setting, Solution
 
-__all__ = ["draw_mean", "limits_of_draws", "mean_and_error"]
+__all__ = ["draw_mean", "handle", "limits_of_draws", "mean_and_error"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -32,7 +33,9 @@ def mean_and_error(draws: Array) -> tuple[Array, Array]:
     return draws.mean(axis=0), spread / math.sqrt(count)
 
 
-def draw_mean(axes: Axes, places: Array, draws: Array, shade: str, size: float = 4.0) -> None:
+def draw_mean(
+    axes: Axes, places: Array, draws: Array, shade: str, size: float = 4.0, zorder: float = 2.0
+) -> None:
     """Dots at the mean of draws (S, k) with bars of two standard errors.
 
     Examples
@@ -53,7 +56,20 @@ def draw_mean(axes: Axes, places: Array, draws: Array, shade: str, size: float =
         markersize=size,
         linestyle="",
         elinewidth=0.8,
+        zorder=zorder,
     )
+
+
+def handle(count: int, size: float = 4.0) -> Line2D:
+    """What a legend shows for `draw_mean`.
+
+    Examples
+    --------
+    >>> handle(12).get_label()
+    '12 draws, ± 2 s.e.'
+    """
+    label = f"{count} draws, ± 2 s.e."
+    return Line2D([], [], color="0.3", marker=".", markersize=size, linestyle="", label=label)
 
 
 def limits_of_draws(

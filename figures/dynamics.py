@@ -23,8 +23,8 @@ from ..theory import (
     orthogonal,
     proportional,
 )
-from .draws import mean_and_error
-from .over_time import Both, both_ways, grid
+from .draws import draw_mean, handle, mean_and_error
+from .over_time import NAMES, Both, Times, both_ways
 from .refusals import some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
@@ -35,7 +35,6 @@ Array: TypeAlias = NDArray[np.float64]
 ASPECTS = (0.5, 1.8, 10.0, 100.0)
 """d/n of the panels; κ = σ²d/n is the setting's in all of them."""
 
-_NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (1.5, 1.5))
 _A_DECADE = 4
 _SIMULATED = 15
@@ -115,7 +114,7 @@ class Dynamics:
         for k, panel in enumerate(self.panels):
             aspect = f"{ASPECTS[k]:g}"
             mean, error = mean_and_error(panel.simulated)
-            for o, name in enumerate(_NAMES):
+            for o, name in enumerate(NAMES):
                 for t, y, e in zip(self.times, panel.predicted[o], panel.error[o], strict=True):
                     yield aspect, name, "proportional limit", t, y, e
                 for t, y in zip(self.times, panel.orthogonal[o], strict=True):
@@ -169,13 +168,11 @@ def compute(
     ['max margin', 'orthogonal limit', 'proportional limit', 'simulation']
     """
     some_memory(setting)
-    times = grid(_FIRST, latest, _A_DECADE)
-    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
+    times = Times.of(_FIRST, latest, _A_DECADE, _SIMULATED)
     found = both_ways(
         [_with_aspect(setting, aspect) for aspect in ASPECTS],
         three_methods,
         times,
-        few,
         _minority,
         seed=seed,
         replicates=replicates,
@@ -183,7 +180,7 @@ def compute(
         workers=workers,
         progress=progress,
     )
-    return Dynamics(times, few, [_panel(each, times) for each in found])
+    return Dynamics(*times, [_panel(each, times.predicted) for each in found])
 
 
 def _minority(run: Trajectory, setting: Setting) -> Array:
@@ -227,17 +224,18 @@ def draw(data: Dynamics) -> Figure:
             axes.set_xlabel("")
         for axes in grid[:, 0]:
             axes.set_ylabel("minority, test accuracy")
-        figure.legend(handles=_handles(), loc="outside lower center", ncols=4)
+        handles = _handles(len(data.panels[0].simulated))
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
-def _handles() -> list[Artist]:
+def _handles(draws: int) -> list[Artist]:
     return [
-        *(Line2D([], [], color=colour(name), label=name) for name in _NAMES),
+        *(Line2D([], [], color=colour(name), label=name) for name in NAMES),
         Line2D([], [], color="black", marker="o", markersize=4, linestyle="", label="max margin"),
         Line2D([], [], color="0.3", label="predicted at this $d/n$"),
         Line2D([], [], color="0.3", linestyle=_DASHED, label="weights of $d/n → ∞$"),
-        Line2D([], [], color="0.3", marker="o", markersize=2.5, linestyle="", label="simulation"),
+        handle(draws, size=5),
     ]
 
 
@@ -248,9 +246,8 @@ def _ends(panel: Panel) -> str:
 
 
 def _draw_panel(axes: Axes, data: Dynamics, panel: Panel) -> None:
-    mean, error = mean_and_error(panel.simulated)
     beyond = time_axis(axes, data.times[0], data.times[-1])
-    for o, name in enumerate(_NAMES):
+    for o, name in enumerate(NAMES):
         axes.plot(data.times, panel.predicted[o], color=colour(name), zorder=2)
         axes.plot(
             data.times,
@@ -260,16 +257,6 @@ def _draw_panel(axes: Axes, data: Dynamics, panel: Panel) -> None:
             linewidth=1.0,
             zorder=1,
         )
-        axes.errorbar(
-            data.simulated_times,
-            mean[o],
-            2 * error[o],
-            color=colour(name),
-            marker="o",
-            markersize=2.5,
-            linestyle="",
-            elinewidth=0.8,
-            zorder=3,
-        )
+        draw_mean(axes, data.simulated_times, panel.simulated[:, o], colour(name), size=5, zorder=3)
     axes.plot(beyond, panel.limit, color="black", marker="o", markersize=4, clip_on=False)
     axes.set_ylim(-0.03, 1.03)

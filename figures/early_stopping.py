@@ -17,15 +17,15 @@ from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
 from ..theory import Objective, Setting, Trajectory, proportional
 from ..theory.generalization import EarlyStopping, early_stopping
-from .draws import draw_mean, mean_and_error
-from .over_time import both_ways, grid, with_and_without_noise
+from .draws import draw_mean, handle, mean_and_error
+from .over_time import NAMES, Times, both_ways, flipped, with_and_without_noise
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Panel", "Stopping", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_NAMES = ("ERM", "reweighting", "logit shifting", "lasting cure")
+_NAMES = (*NAMES, "lasting cure")
 _RULES = {"best": "o", "average": "s", "loss": "^"}
 _WORDS = {
     "best": "best for the worst group",
@@ -182,13 +182,11 @@ def compute(
     >>> len(draw(data).axes)
     2
     """
-    times = grid(_FIRST, latest, _A_DECADE)
-    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
+    times = Times.of(_FIRST, latest, _A_DECADE, _SIMULATED)
     found = both_ways(
         with_and_without_noise(setting),
         _methods,
         times,
-        few,
         _worst,
         seed=seed,
         replicates=replicates,
@@ -205,7 +203,7 @@ def compute(
         )
         for where, runs, simulated in found
     ]
-    return Stopping(times, few, panels)
+    return Stopping(*times, panels)
 
 
 def draw(data: Stopping) -> Figure:
@@ -229,7 +227,7 @@ def _handles(draws: int) -> list[Artist]:
             for rule, mark in _RULES.items()
         ),
         Line2D([], [], color="0.3", linewidth=3.5, label="all but 0.01 of the best"),
-        Line2D([], [], color="0.3", marker=".", markersize=3, linestyle="", label=f"{draws} draws"),
+        handle(draws, size=3),
     ]
 
 
@@ -254,9 +252,7 @@ def _draw_panel(axes: Axes, data: Stopping, panel: Panel) -> None:
                 clip_on=False,
             )
     axes.set_ylim(-0.03, 1.03)
-    noise = panel.setting.label_noise
-    words = "no label noise" if noise == 0 else f"{100 * noise:g} % flipped"
-    axes.set_title(f"{words}: {_cost(panel)}")
+    axes.set_title(f"{flipped(panel.setting)}: {_cost(panel)}")
 
 
 def _cost(panel: Panel) -> str:

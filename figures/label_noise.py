@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
 from ..theory import Objective, Setting, Trajectory, orthogonal, proportional
-from .draws import draw_mean, limits_of_draws, mean_and_error
-from .over_time import Both, both_ways, grid
+from .draws import draw_mean, handle, limits_of_draws, mean_and_error
+from .over_time import NAMES, Both, Times, both_ways
 from .refusals import no_label_noise, some_memory
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
@@ -38,7 +38,6 @@ _ASPECTS = np.logspace(0.1, 3, 20)
 _SIMULATED_ASPECTS = (1.5, 4.0, 16.0, 64.0, 256.0)
 _SIMULATED_N = 300
 _SETS_OF_STREAMS = 100
-_NAMES = ("ERM", "reweighting", "logit shifting")
 
 ALT_TEXT = (
     "Left: the minority's test accuracy over time under logit shifting, for four shares of flipped "
@@ -138,7 +137,7 @@ class NoiseFigure:
                     yield "aspect", noise, source, float(x), float(y), ""
             yield from _simulated("aspect", noise, self.simulated_aspects, each.drawn)
             yield "aspect", noise, "harmless", each.harmless, 0.99, ""
-        for name, logs in zip(_NAMES, self.peaks, strict=True):
+        for name, logs in zip(NAMES, self.peaks, strict=True):
             for x, y in zip(self.shares.tolist(), (logs / math.log(10)).tolist(), strict=True):
                 yield "peak", name, "prediction", x, y, ""
 
@@ -201,14 +200,12 @@ def compute(
     """
     no_label_noise(setting, "The figure varies it.")
     some_memory(setting)
-    times = grid(_FIRST, latest, _A_DECADE)
-    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
+    times = Times.of(_FIRST, latest, _A_DECADE, _SIMULATED)
     settings = [replace(setting, label_noise=noise) for noise in NOISES]
     found = both_ways(
         settings,
         lambda where: [Objective.logit_shifting(where)],
         times,
-        few,
         _minority,
         seed=seed,
         replicates=replicates,
@@ -221,8 +218,7 @@ def compute(
         for k, each in enumerate(found, start=1)
     ]
     return NoiseFigure(
-        times,
-        few,
+        *times,
         noises,
         np.array(shares),
         _peaks(setting, shares),
@@ -306,7 +302,7 @@ def _handles(data: NoiseFigure) -> list[Artist]:
             Line2D([], [], color=shade, label=f"{100 * each.setting.label_noise:g} % flipped")
             for each, shade in zip(data.noises, _SHADES, strict=True)
         ),
-        *(Line2D([], [], color=colour(name), label=f"middle: {name}") for name in _NAMES),
+        *(Line2D([], [], color=colour(name), label=f"middle: {name}") for name in NAMES),
         Line2D([], [], color="0.3", linestyle=_DASHED, label="right: closed form, d ≫ n"),
         Line2D([], [], marker="o", markersize=4, label="left: the peak", color="0.3", linestyle=""),
         Line2D(
@@ -318,15 +314,7 @@ def _handles(data: NoiseFigure) -> list[Artist]:
             color="0.3",
             linestyle="",
         ),
-        Line2D(
-            [],
-            [],
-            marker=".",
-            markersize=4,
-            label=f"{draws} draws, ± 2 s.e.",
-            color="0.3",
-            linestyle="",
-        ),
+        handle(draws),
     ]
 
 
@@ -346,7 +334,7 @@ def _draw_limit(axes: Axes, data: NoiseFigure, each: Noise, shade: str) -> None:
 
 
 def _draw_peaks(axes: Axes, data: NoiseFigure) -> None:
-    for name, logs in zip(_NAMES, data.peaks, strict=True):
+    for name, logs in zip(NAMES, data.peaks, strict=True):
         inside = np.where(np.isfinite(logs), logs, np.nan)
         axes.plot(data.shares, np.exp(inside), color=colour(name))
         first = np.isneginf(logs)

@@ -14,11 +14,14 @@ from ..sims import draw, gradient_flow, replicate, stream
 from ..studies.arguments import Progress, check_run
 from ..theory import Objective, Setting, SettingError, Trajectory, proportional
 
-__all__ = ["Both", "both_ways", "grid", "with_and_without_noise"]
+__all__ = ["NAMES", "Both", "Times", "both_ways", "flipped", "log_times", "with_and_without_noise"]
 
 Array: TypeAlias = NDArray[np.float64]
 Methods: TypeAlias = Callable[[Setting], Sequence[Objective]]
 Read: TypeAlias = Callable[[Trajectory, Setting], Array]
+
+NAMES = ("ERM", "reweighting", "logit shifting")
+"""The three methods that share a limit, as figures call them."""
 
 _SETS = 4
 _NOISE = 0.1
@@ -37,7 +40,19 @@ def with_and_without_noise(setting: Setting) -> list[Setting]:
     return [replace(setting, label_noise=noise) for noise in noises]
 
 
-def grid(first: float, latest: float, a_decade: int) -> Array:
+def flipped(setting: Setting) -> str:
+    """A panel's label noise in words.
+
+    Examples
+    --------
+    >>> [flipped(each) for each in with_and_without_noise(Setting.figure_1())]
+    ['no label noise', '10 % flipped']
+    """
+    noise = setting.label_noise
+    return "no label noise" if noise == 0 else f"{100 * noise:g} % flipped"
+
+
+def log_times(first: float, latest: float, a_decade: int) -> Array:
     """Times from the first to the latest, so many a decade or a few more.
 
     Raises
@@ -47,7 +62,7 @@ def grid(first: float, latest: float, a_decade: int) -> Array:
 
     Examples
     --------
-    >>> grid(0.1, 1e2, 1).tolist()
+    >>> log_times(0.1, 1e2, 1).tolist()
     [0.1, 1.0, 10.0, 100.0]
     """
     if not latest > first:
@@ -55,6 +70,41 @@ def grid(first: float, latest: float, a_decade: int) -> Array:
     decades = np.log10(latest) - np.log10(first)
     count = 1 + a_decade * math.ceil(round(float(decades), 9))
     return np.logspace(np.log10(first), np.log10(latest), count)
+
+
+class Times(NamedTuple):
+    """When both sides are looked at.
+
+    Attributes
+    ----------
+    predicted, simulated : arrays (T,) and (t,)
+        t = learning rate × steps, of the lines and of the dots.
+
+    Examples
+    --------
+    >>> Times.of(0.1, 1e2, 2, 4).simulated.tolist()
+    [0.1, 1.0, 10.0, 100.0]
+    """
+
+    predicted: Array
+    simulated: Array
+
+    @classmethod
+    def of(cls, first: float, latest: float, a_decade: int, simulated: int) -> Times:
+        """So many times a decade, and so many in all.
+
+        Raises
+        ------
+        SettingError
+            The latest is not later than the first.
+
+        Examples
+        --------
+        >>> len(Times.of(0.1, 1e2, 2, 4).predicted)
+        7
+        """
+        times = log_times(first, latest, a_decade)
+        return cls(times, np.logspace(np.log10(first), np.log10(latest), simulated))
 
 
 class Both(NamedTuple):
@@ -77,8 +127,7 @@ class Both(NamedTuple):
 def both_ways(
     settings: Sequence[Setting],
     methods: Methods,
-    times: Array,
-    simulated_times: Array,
+    times: Times,
     read: Read,
     *,
     seed: int,
@@ -94,7 +143,7 @@ def both_ways(
     settings : sequence of Setting
     methods : callable
         The objectives in a setting.
-    times, simulated_times : arrays (T,) and (t,)
+    times : Times
     read : callable
         What is kept of a simulated run, (..., t).
     seed, replicates, sites, workers, progress
@@ -110,8 +159,7 @@ def both_ways(
     >>> [found] = both_ways(
     ...     [Setting(40, 80, 0.8, 2.0, 0.5)],
     ...     lambda setting: [Objective.erm()],
-    ...     np.array([1.0, 10.0]),
-    ...     np.array([10.0]),
+    ...     Times(np.array([1.0, 10.0]), np.array([10.0])),
     ...     lambda run, setting: run.core,
     ...     seed=0, replicates=3, sites=16, workers=1, progress=lambda done, total, label: None,
     ... )
@@ -128,7 +176,7 @@ def both_ways(
         def simulate(
             stream: np.random.SeedSequence, k: int = k, setting: Setting = setting
         ) -> Array:
-            runs = gradient_flow(draw(setting, stream), objectives[k], simulated_times)
+            runs = gradient_flow(draw(setting, stream), objectives[k], times.simulated)
             return np.stack([read(run, setting) for run in runs])
 
         found, runs = [], []
@@ -139,7 +187,13 @@ def both_ways(
             progress(done, total, label)
         for objective in objectives[k]:
             run = proportional.flow(
-                setting, objective, times, seed=seed, sets=_SETS, sites=sites, examples=False
+                setting,
+                objective,
+                times.predicted,
+                seed=seed,
+                sets=_SETS,
+                sites=sites,
+                examples=False,
             )
             runs.append(run)
             done += 1

@@ -18,15 +18,14 @@ from ..studies.arguments import Progress, silent
 from ..studies.train import three_methods
 from ..theory import Setting, Trajectory, orthogonal
 from ..theory.generalization import examples_needed
-from .draws import mean_and_error
-from .over_time import both_ways, grid, with_and_without_noise
+from .draws import draw_mean, handle, mean_and_error
+from .over_time import NAMES, Times, both_ways, flipped, with_and_without_noise
 from .style import PAGE_WIDTH, Table, colour, long_form, new_figure, style, time_axis
 
 __all__ = ["ALT_TEXT", "Panel", "TrainAndTest", "compute", "default_setting", "draw"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_NAMES = ("ERM", "reweighting", "logit shifting")
 _DASHED = (0, (2, 1.5))
 _A_DECADE = 8
 _SIMULATED = 15
@@ -111,7 +110,7 @@ class TrainAndTest:
         for panel in self.panels:
             noise, needed = f"{panel.setting.label_noise:g}", panel.needed()
             mean, error = mean_and_error(panel.simulated)
-            for o, name in enumerate(_NAMES):
+            for o, name in enumerate(NAMES):
                 for t, *numbers in zip(
                     self.times, panel.train[o], panel.test[o], needed[o], strict=True
                 ):
@@ -164,13 +163,11 @@ def compute(
     >>> len(draw(data).axes)
     4
     """
-    times = grid(_FIRST, latest, _A_DECADE)
-    few = np.logspace(np.log10(_FIRST), np.log10(latest), _SIMULATED)
+    times = Times.of(_FIRST, latest, _A_DECADE, _SIMULATED)
     found = both_ways(
         with_and_without_noise(setting),
         three_methods,
         times,
-        few,
         _minority,
         seed=seed,
         replicates=replicates,
@@ -182,7 +179,7 @@ def compute(
     for where, runs, simulated in found:
         train, test = np.stack([_minority(run, where) for run in runs], axis=1)
         panels.append(Panel(where, train, test, simulated))
-    return TrainAndTest(times, few, panels)
+    return TrainAndTest(*times, panels)
 
 
 def _minority(run: Trajectory, setting: Setting) -> Array:
@@ -209,34 +206,20 @@ def draw(data: TrainAndTest) -> Figure:
 
 def _handles(draws: int) -> list[Artist]:
     return [
-        *(Line2D([], [], color=colour(name), label=name) for name in _NAMES),
+        *(Line2D([], [], color=colour(name), label=name) for name in NAMES),
         Line2D([], [], color="0.3", label="test"),
         Line2D([], [], color="0.3", linestyle=_DASHED, label="train"),
-        Line2D(
-            [], [], color="0.3", marker="o", markersize=2.5, linestyle="", label=f"{draws} draws"
-        ),
+        handle(draws, size=5),
     ]
 
 
 def _draw_accuracy(axes: Axes, data: TrainAndTest, panel: Panel) -> None:
-    mean, error = mean_and_error(panel.simulated)
     time_axis(axes, data.times[0], data.times[-1], end=False)
     for k, (values, line) in enumerate(((panel.train, _DASHED), (panel.test, "-"))):
         axes.plot(data.times, values[0], color=colour("ERM"), linestyle=line)
-        axes.errorbar(
-            data.simulated_times,
-            mean[0, k],
-            2 * error[0, k],
-            color=colour("ERM"),
-            marker="o",
-            markersize=2.5,
-            linestyle="",
-            elinewidth=0.8,
-        )
+        draw_mean(axes, data.simulated_times, panel.simulated[:, 0, k], colour("ERM"), size=5)
     axes.set_ylim(-0.03, 1.03)
-    noise = panel.setting.label_noise
-    words = "no label noise" if noise == 0 else f"{100 * noise:g} % flipped"
-    axes.set_title(f"{words}: {_apart(data, panel)}")
+    axes.set_title(f"{flipped(panel.setting)}: {_apart(data, panel)}")
 
 
 def _apart(data: TrainAndTest, panel: Panel) -> str:
@@ -250,7 +233,7 @@ def _apart(data: TrainAndTest, panel: Panel) -> str:
 
 def _draw_needed(axes: Axes, data: TrainAndTest, panel: Panel) -> None:
     time_axis(axes, data.times[0], data.times[-1], end=False)
-    for name, counts in zip(_NAMES, panel.needed(), strict=True):
+    for name, counts in zip(NAMES, panel.needed(), strict=True):
         axes.plot(data.times, counts, color=colour(name))
     axes.set_yscale("log")
     axes.set_ylim(0.8, 1e3)
