@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,16 +22,18 @@ from ..theory import (
 from ..theory.arguments import checked_times
 from ..theory.resources import require
 from . import kernels
-from .blas import column_gram, times
+from .exchange import regular_factor
 from .gpu.alone import flow_alone
 from .gpu.device import Backend, chosen
 from .gram import DenseGram, DiagonalPlusPlane, Features
-from .max_margin import is_regular, max_margin
+from .max_margin import max_margin
 from .packed import PackedSymmetric, Problem
 from .record import as_list, trajectory
-from .sample import Sample, Start
-from .stepping import MOST_PRODUCTS, TooStiffError, first_time, integrate
+from .sample import Sample
+from .start import Start
+from .stepping import MOST_PRODUCTS, TooStiffError, Watch, first_time, integrate
 from .threads import checked_threads, modest_blas
+from .weight_flow import weight_flows
 
 __all__ = ["gradient_flow"]
 
@@ -141,7 +143,7 @@ def gradient_flow(
     numbers = [o.resolve(sample.groups, sample.n) for o in objectives]
     device = chosen(backend)
     with modest_blas(float(sample.n) ** 3):
-        watch = _Watch(progress, 0.0, 1.0)
+        watch = Watch(progress, 0.0, 1.0)
         if _separable(sample, objectives) if separable is None else separable:
             found = None
             # Without a matrix the CPU needs O(n) a product.
@@ -151,22 +153,8 @@ def gradient_flow(
                 sample, objectives, numbers, grid, start, tolerance, threads, watch
             )
         else:
-            runs = _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
+            runs = weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
     return runs[0] if isinstance(objective, Objective) else runs
-
-
-class _Watch(NamedTuple):
-    """Tells how much of a part of the way is done."""
-
-    progress: Callable[[float], None] | None
-    done: float
-    part: float
-
-    def __call__(self, log_time: float, first: float, last: float) -> None:
-        if self.progress is not None:
-            way = np.log1p(last / first)
-            share = (log_time - np.log(first)) / way if way > 0 else 1.0
-            self.progress(self.done + self.part * min(max(share, 0.0), 1.0))
 
 
 def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
@@ -176,7 +164,8 @@ def _separable(sample: Sample, objectives: Sequence[Objective]) -> bool:
         return True
     if isinstance(gram, DenseGram):
         require(24.0 * sample.n**2, f"the flow of {sample.n} examples", "lower n")
-        if is_regular(gram.matrix()):
+        # Independent examples can be separated.
+        if regular_factor(gram.matrix()) is not None:
             return True
     # It depends on the examples that count, and on nothing else of an objective.
     weights = [each.resolve(sample.groups, sample.n)[0] for each in objectives]
@@ -202,7 +191,7 @@ def _dual_flow(
     start: Start,
     tolerance: float,
     threads: int,
-    watch: _Watch,
+    watch: Watch,
 ) -> list[Trajectory]:
     weight, shift, scale = (np.stack(x) for x in zip(*numbers, strict=True))
     shape = weight.shape
@@ -227,7 +216,7 @@ def _dual_flow(
             dual = states.reshape(len(grid), *shape)
         except TooStiffError:
             if many:
-                return _weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
+                return weight_flows(sample, objectives, numbers, grid, start, tolerance, watch)
             stiff = [_stiff_dual(sample, x, grid, start, first, size, tolerance) for x in numbers]
             dual = np.stack(stiff, axis=1)
     return [
@@ -321,81 +310,3 @@ def _record(
         start.margins + moved @ sample.plane.T + product,
         dual,
     )
-
-
-def _weight_flows(
-    sample: Sample,
-    objectives: Sequence[Objective],
-    numbers: Sequence[tuple[Array, Array, Array]],
-    grid: Array,
-    start: Start,
-    tolerance: float,
-    watch: _Watch,
-) -> list[Trajectory]:
-    part = 1 / len(objectives)
-    return [
-        _weight_flow(
-            sample, each, x, grid, start, tolerance, _Watch(watch.progress, k * part, part)
-        )
-        for k, (each, x) in enumerate(zip(objectives, numbers, strict=True))
-    ]
-
-
-def _weight_flow(
-    sample: Sample,
-    objective: Objective,
-    numbers: tuple[Array, Array, Array],
-    grid: Array,
-    start: Start,
-    tolerance: float,
-    watch: _Watch,
-) -> Trajectory:
-    """The flow of the weights in the coordinates of [U, L], L Lᵀ = E Eᵀ, by an implicit method."""
-    weight, shift, scale = numbers
-    n = sample.n
-    factor = sample.gram.memory_factor()
-    examples = np.hstack((sample.plane, factor))
-    # The part of w(0) that no example sees stays as it is.
-    seen: Array = np.zeros(factor.shape[1])
-    if start.overlap.any():
-        seen = np.asarray(np.linalg.lstsq(factor, start.overlap, rcond=None)[0], dtype=float)
-    unseen = max(start.square - float(seen @ seen), 0.0)
-    state = np.concatenate(((start.core, start.spurious), seen))
-    rate = weight * scale / n
-
-    def push(weights: Array) -> tuple[Array, Array]:
-        argument = -scale * times(examples, weights) - shift
-        value = rate * expit(argument)
-        return value, value * scale * expit(-argument)
-
-    def speed(log_time: float, weights: Array) -> Array:
-        watch(log_time, first, grid[-1])
-        return np.asarray(np.exp(log_time) * times(examples.T, push(weights)[0]))
-
-    def jacobian(log_time: float, weights: Array) -> Array:
-        return -column_gram(np.sqrt(np.exp(log_time) * push(weights)[1])[:, None] * examples)
-
-    first = first_time(scale * (examples @ (examples.T @ rate)))
-    states = integrate(
-        speed,
-        state,
-        grid,
-        first,
-        first * float((rate @ np.abs(examples)).max()),
-        tolerance,
-        jacobian,
-        settles=True,
-    )
-    run = trajectory(
-        sample,
-        objective,
-        numbers,
-        grid,
-        states[:, :2],
-        np.sqrt((states[:, 2:] ** 2).sum(axis=1) + unseen),
-        states @ examples.T,
-        None,
-    )
-    # A difference of squares: zero up to rounding.
-    explicit = isinstance(sample.gram, Features) and unseen <= 1e-14 * start.square
-    return replace(run, weights=states) if explicit else run

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
+from scipy.linalg import lapack
 
 from .blas import row_gram, symmetric_times, times
 from .threads import sound_blas
@@ -110,22 +110,6 @@ class Gram(ABC):
         2.0
         """
         return float(np.sqrt(max(float(dual @ self.memory_product(dual)), 0.0)))
-
-    def solve(self, target: Array) -> Array:
-        """G⁻¹·target.
-
-        Raises
-        ------
-        LinAlgError
-            G is singular.
-
-        Examples
-        --------
-        >>> DiagonalPlusPlane(np.ones((1, 2)), 4.0).solve(np.ones(1))
-        array([0.16666667])
-        """
-        with sound_blas(len(self.plane)):
-            return np.asarray(cho_solve(cho_factor(self.matrix(), lower=True), target))
 
     def matrix(self) -> Array:
         """G as an array (n, n).
@@ -305,14 +289,6 @@ class DiagonalPlusPlane(Gram):
     def memory_squares(self) -> Array:
         """s² for every example."""
         return np.full(len(self.plane), self.square)
-
-    def solve(self, target: Array) -> Array:
-        """G⁻¹·target by the plane's 2 × 2 system (Woodbury)."""
-        if self.square == 0:
-            raise LinAlgError("without memory features the examples depend on one another")
-        plane = self.plane
-        small = self.square * np.eye(2) + plane.T @ plane
-        return np.asarray((target - plane @ np.linalg.solve(small, plane.T @ target)) / self.square)
 
     def memory_factor(self) -> Array:
         """s·I."""

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MAJORITY, MINORITY, Objective, SettingError
-from .deletion import descents_without, flows_without, margins_without
+from .deletion import margins_without
 from .record import observed_groups
+from .retraining import descents_without, flows_without
 from .sample import Sample
 from .threads import checked_threads
 

@@ -16,7 +16,6 @@ from .exchange import (
     exchange_orthogonal,
     exchange_singly,
     principal_submatrix,
-    regular_factor,
     soft_support,
 )
 from .gpu.alone import limit_alone
@@ -167,14 +166,3 @@ def _absolute_product(gram: Gram, dual: Array) -> Array:
     if isinstance(gram, Features):
         return Features(np.abs(gram.plane), np.abs(gram.memory)).product(dual)
     return np.asarray(np.abs(gram.matrix()) @ dual)
-
-
-def is_regular(gram: Array) -> bool:
-    """Whether the examples of a Gram matrix are linearly independent, hence separable.
-
-    Examples
-    --------
-    >>> is_regular(np.eye(2)), is_regular(np.ones((2, 2)))
-    (True, False)
-    """
-    return regular_factor(gram.copy()) is not None

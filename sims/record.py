@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory import MAJORITY, GroupAccuracy, Objective, SettingError, Trajectory
-from .sample import Sample, Start
+from .sample import Sample
+from .start import Start
 
 __all__ = ["as_list", "measured", "observed_groups", "trajectory"]
 

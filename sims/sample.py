@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,33 +22,13 @@ from ..theory import (
 from ..theory.arguments import checked_array
 from ..theory.resources import require
 from .gram import DenseGram, DiagonalPlusPlane, Features, Gram
-from .seeds import BALANCE, START, Seed, generator, seed_sequence
+from .seeds import BALANCE, Seed, generator, seed_sequence
+from .start import Start, start_of
 from .threads import modest_blas
 
-__all__ = ["Sample", "Start"]
+__all__ = ["Sample"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-
-class Start(NamedTuple):
-    """Initial weights w(0) as a sample sees them.
-
-    Attributes
-    ----------
-    margins : array (n,)
-        Z·w(0).
-    core, spurious : float
-    overlap : array (n,)
-        E·w_ε(0), the memory part's share of the margins.
-    square : float
-        ‖w_ε(0)‖².
-    """
-
-    margins: Array
-    core: float
-    spurious: float
-    overlap: Array
-    square: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -448,48 +428,7 @@ class Sample:
         >>> sample.start((1.0, 0.5, 0.0)).margins.tolist()
         [2.0, 2.0, 0.0, 0.0]
         """
-        if initial is None:
-            return Start(np.zeros(self.n), 0.0, 0.0, np.zeros(self.n), 0.0)
-        weights = checked_array("initial", initial, ("p",), "numbers of shape (p,) or (3,)")
-        if isinstance(self.source, Features) and weights.size == self.source.memory.shape[1] + 2:
-            weights = self.plane_first(weights)
-            core, spurious, memory = weights[0], weights[1], weights[2:].copy()
-            with modest_blas(float(self.source.memory.size)):
-                overlap = self.source.memory @ memory
-            square = float(memory @ memory)
-        elif weights.size == 3:
-            core, spurious, norm = weights.tolist()
-            if norm < 0:
-                raise SettingError("initial", initial, "with a norm ‖w_ε‖ ≥ 0 as its third number")
-            own = stream or self.stream or np.random.SeedSequence(0)
-            overlap, square = self._random_overlap(norm, own), float(norm**2)
-        else:
-            raise SettingError(
-                "initial",
-                weights.shape,
-                "of shape (p,) for explicit samples, or (core, spurious, ‖w_ε‖)",
-            )
-        margins = self.plane @ (core, spurious) + overlap
-        return Start(margins, float(core), float(spurious), overlap, square)
-
-    def _random_overlap(self, norm: float, stream: np.random.SeedSequence) -> Array:
-        """E·v for a uniformly random v of this norm."""
-        rng = generator(stream, START)
-        source = self.source
-        if isinstance(source, DiagonalPlusPlane):
-            d = self.setting.d if self.setting else np.inf
-            scale = norm * np.sqrt(source.square / d) if d else 0.0
-            return np.asarray(scale * rng.standard_normal(self.n))
-        factor = source.memory_factor()
-        k = factor.shape[1]
-        d = self.setting.d if self.setting else k
-        if k == 0:
-            return np.zeros(self.n)
-        direction = np.asarray(rng.standard_normal(k))
-        beyond = rng.chisquare(d - k) if d > k else 0.0
-        length = np.sqrt(direction @ direction + beyond)
-        with modest_blas(float(factor.size)):
-            return np.asarray(factor @ (direction * (norm / length)))
+        return start_of(self, initial, stream)
 
 
 def _plane_first(plane: tuple[int, ...], p: int) -> NDArray[np.int64]:

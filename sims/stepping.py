@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from scipy.integrate import BDF, DOP853, LSODA, OdeSolver, Radau
 
 from ..theory import PitfallsError
 
-__all__ = ["MOST_PRODUCTS", "TooStiffError", "first_time", "integrate"]
+__all__ = ["MOST_PRODUCTS", "TooStiffError", "Watch", "first_time", "integrate"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -31,6 +31,34 @@ class TooStiffError(Exception):
     >>> issubclass(TooStiffError, PitfallsError)
     False
     """
+
+
+class Watch(NamedTuple):
+    """Tells how much of a part of the way is done, in log time.
+
+    Attributes
+    ----------
+    progress : callable or None
+        Is told the share of the whole way.
+    done, part : float
+        The share before, and that of this part.
+
+    Examples
+    --------
+    >>> Watch(print, 0.5, 0.5)(np.log(10.0), first=1.0, last=99.0)
+    0.75
+    """
+
+    progress: Callable[[float], None] | None
+    done: float
+    part: float
+
+    def __call__(self, log_time: float, first: float, last: float) -> None:
+        """Tell it, at a log time τ = log(first + t) on the way to the time ``last``."""
+        if self.progress is not None:
+            way = np.log1p(last / first)
+            share = (log_time - np.log(first)) / way if way > 0 else 1.0
+            self.progress(self.done + self.part * min(max(share, 0.0), 1.0))
 
 
 def first_time(speeds: Array) -> float:

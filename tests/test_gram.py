@@ -1,12 +1,9 @@
 """Gram operators: one data set, three ways to compute the same products."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pitfalls.sims import DenseGram, DiagonalPlusPlane, Features
-from samples import difference, model_samples, rows_of
-from scipy.linalg import LinAlgError
+from samples import model_samples, rows_of
 
 
 @given(st.data())
@@ -26,32 +23,3 @@ def test_every_operation_is_that_of_the_explicit_features(data):
     assert abs(gram.memory_norm(dual[:, 0]) - norm) <= 1e-6 * np.sqrt(size)
     rows = gram.coordinates()
     assert np.abs(rows @ rows.T - explicit).max() < 1e-7 * size
-
-
-@pytest.mark.parametrize("kind", ["features", "dense", "orthogonal"])
-def test_a_solve_undoes_a_product(kind):
-    rng = np.random.default_rng(0)
-    plane = rng.normal(size=(7, 2))
-    memory = rng.normal(size=(7, 9))
-    gram = {
-        "features": Features(plane, memory),
-        "dense": DenseGram(plane, memory @ memory.T),
-        "orthogonal": DiagonalPlusPlane(plane, 2.5),
-    }[kind]
-    dual = rng.normal(size=7)
-    assert difference(gram.solve(gram.product(dual)), dual) < 1e-12
-    assert difference(gram.solve(gram.product(np.ones((7, 2)))), np.ones((7, 2))) < 1e-12
-
-
-@pytest.mark.parametrize(
-    "gram",
-    [
-        Features(np.ones((3, 2)), np.zeros((3, 1))),
-        DenseGram(np.zeros((3, 2)), np.zeros((3, 3))),
-        DiagonalPlusPlane(np.ones((3, 2)), 0.0),
-    ],
-    ids=["features", "dense", "orthogonal"],
-)
-def test_dependent_examples_cannot_be_solved(gram):
-    with pytest.raises(LinAlgError):
-        gram.solve(np.ones(3))

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pitfalls.sims import Sample, deletion, draw, gradient_flow, influence, max_margin
+from pitfalls.sims import (
+    Sample,
+    deletion,
+    draw,
+    gradient_flow,
+    influence,
+    max_margin,
+    retraining,
+)
 from pitfalls.theory import (
     MAJORITY,
     MINORITY,
@@ -324,7 +332,7 @@ def test_data_that_cannot_be_separated_have_influences_at_finite_times():
 def test_stiff_data_are_integrated_implicitly(monkeypatch):
     sample = draw(SMALL, 0)
     expected = influence(sample, times=[1.0, 1e4], examples=[1, 2])
-    monkeypatch.setattr(deletion, "MOST_PRODUCTS", 20)
+    monkeypatch.setattr(retraining, "MOST_PRODUCTS", 20)
     found = influence(sample, times=[1.0, 1e4], examples=[1, 2])
     np.testing.assert_allclose(found.matrix, expected.matrix, atol=1e-6)
 
@@ -355,7 +363,7 @@ def test_a_group_without_examples_has_no_mean():
 
 def test_bytes_do_not_depend_on_the_threads(monkeypatch):
     sample = draw(replace(SMALL, n=70, d=100), 0)
-    monkeypatch.setattr(deletion, "_NARROWEST", 8)
+    monkeypatch.setattr(retraining, "_NARROWEST", 8)
     for options in ({"times": [1.0, 1e5]}, {"learning_rate": 0.05, "steps": [3, 30]}, {}):
         one, three, again = (
             influence(sample, threads=threads, **options) for threads in (1, 3, None)

@@ -6,8 +6,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pitfalls.sims import Features, Sample, draw, max_margin
 from pitfalls.sims.certificate import kkt_residual
-from pitfalls.sims.exchange import _Span, exchange_blocks, exchange_singly, soft_support
-from pitfalls.sims.max_margin import _absolute_product, is_regular
+from pitfalls.sims.exchange import (
+    _Span,
+    exchange_blocks,
+    exchange_singly,
+    regular_factor,
+    soft_support,
+)
+from pitfalls.sims.max_margin import _absolute_product
 from pitfalls.theory import (
     NotSeparableError,
     Objective,
@@ -181,7 +187,7 @@ def test_copies_of_examples_leave_the_weights_alone(data):
     twice = data.draw(st.lists(st.integers(0, sample.n - 1), min_size=1, max_size=5))
     rows = np.append(np.arange(sample.n), twice)
     copied = Sample.from_arrays(sample.features[rows], sample.labels[rows])
-    assert not is_regular(copied.gram.matrix())
+    assert regular_factor(copied.gram.matrix()) is None
     solution, expected = max_margin(copied), max_margin(sample)
     assert difference(solution.coordinates, expected.coordinates) < 1e-9
     # Which copy carries the dual weight is free; what they carry together is not.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ...theory import Objective, Setting, Solution, Trajectory
 from ..record import measured
-from ..sample import Sample, Start
+from ..sample import Sample
+from ..start import Start
 from .batch import Batch, bytes_of_replicate, in_batches
 from .device import Device
 from .limit import max_margins

@@ -14,8 +14,9 @@ from ...theory.resources import require
 from ..cells import groups_of, means_of
 from ..gram import DenseGram
 from ..record import observed_groups
-from ..sample import Sample, Start
+from ..sample import Sample
 from ..seeds import DEVICE, child_stream, generator
+from ..start import Start
 from .device import Device
 from .shape import pitch
 from .sources import TILE, TILE_THREADS
