@@ -6,6 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 from pitfalls.theory import Objective, Setting
 
+CRITICAL = 9 / 19
+"""κ* of ρ = 0.9, γ = 5."""
+THREE = ("ERM", "reweighting", "logit shifting")
 METHODS = {
     "ERM": lambda setting: Objective.erm(),
     "reweighting": Objective.reweighting,

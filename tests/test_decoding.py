@@ -21,7 +21,6 @@ from samples import extrapolated
 from scipy.special import ndtr, ndtri
 from strategies import of_kappa
 
-CRITICAL = 9 / 19
 NOISY = {"core_noise": 0.12, "spurious_noise": 0.12}
 
 

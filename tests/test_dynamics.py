@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pitfalls import figures, show_sizes, studies
+from pictures import check_layout, check_refused
+from pitfalls import show_sizes, studies
 from pitfalls.cli import main
 from pitfalls.figures import dynamics as figure
 from pitfalls.figures import style
@@ -243,11 +244,7 @@ def test_the_figure_is_drawn_and_written(data, tmp_path):
         colours = [line.get_color() for line in axes.get_lines()]
         for name in ("ERM", "reweighting", "logit shifting"):
             assert style.colour(name) in colours
-    drawn.canvas.draw()
-    boxes = [axes.get_tightbbox() for axes in drawn.axes]
-    for k, box in enumerate(boxes):
-        assert drawn.bbox.x0 <= box.x0 < box.x1 <= drawn.bbox.x1
-        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+    check_layout(drawn)
     paths = style.save(drawn, data.table(), tmp_path, "dynamics")
     rows = list(csv.DictReader(paths[2].read_text(encoding="utf-8").splitlines()))
     few = len(data.simulated_times)
@@ -270,7 +267,4 @@ def test_panels_without_a_limit_have_none(monkeypatch):
 )
 def test_what_cannot_be_drawn_is_refused(field, changes, tmp_path):
     options = {"replicates": changes.pop("replicates", 2)}
-    with pytest.raises(SettingError) as caught:
-        figures.make("dynamics", tmp_path, changes, latest=1.0, **options)
-    assert caught.value.field == field
-    assert list(tmp_path.iterdir()) == []
+    check_refused("dynamics", field, changes, tmp_path, latest=1.0, **options)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from pictures import check_layout
 from pitfalls import figures
 from pitfalls.figures import style, trajectories
 from pitfalls.sims import draw, gradient_flow, max_margin
@@ -234,17 +235,7 @@ def test_angles_that_are_rounding_are_not_drawn():
 
 
 def test_nothing_in_the_figure_overlaps(data):
-    figure = trajectories.draw(data)
-    figure.canvas.draw()
-    plane, angles = (axes.get_tightbbox() for axes in figure.axes)
-    legend = figure.legends[0].get_window_extent()
-    whole = figure.bbox
-    assert plane.x1 < angles.x0
-    for box in (plane, angles):
-        assert legend.y1 < box.y0
-    for box in (plane, angles, legend):
-        assert whole.x0 <= box.x0 < box.x1 <= whole.x1
-        assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+    check_layout(trajectories.draw(data))
 
 
 def test_the_legend_names_the_methods_and_what_is_drawn_of_them(data):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pictures import check_layout
 from pitfalls import figures
 from pitfalls.figures import interpretable, style
 from pitfalls.sims import draw, max_margin, memorization_aware, stream
@@ -192,16 +193,7 @@ def test_titles_say_what_is_seen(data):
 
 
 def test_nothing_in_the_figure_overlaps(data):
-    figure = interpretable.draw(data)
-    figure.canvas.draw()
-    boxes = [axes.get_tightbbox() for axes in figure.axes]
-    legend = figure.legends[0].get_window_extent()
-    for k, box in enumerate(boxes):
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
-        assert legend.y1 < box.y0
-        for other in boxes[k + 1 :]:
-            assert not box.overlaps(other)
-    assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1
+    check_layout(interpretable.draw(data))
 
 
 @pytest.mark.slow

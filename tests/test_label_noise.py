@@ -17,9 +17,8 @@ from pitfalls.theory import (
     proportional,
 )
 from scipy.special import ndtri
-from strategies import METHODS, of_kappa
+from strategies import CRITICAL, METHODS, of_kappa
 
-CRITICAL = 9 / 19
 SIGNS = {"majority": 1, "minority": -1}
 
 

@@ -11,7 +11,9 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.special import expit
 from strategies import (
+    CRITICAL,
     METHODS,
+    THREE,
     cell_arrays,
     gammas,
     kappas,
@@ -22,7 +24,6 @@ from strategies import (
 )
 
 SETTING = Setting(1000, 25_000, 0.9, 5.0, 1.0)
-CRITICAL = 9 / 19
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -37,7 +38,7 @@ def test_late_flow_is_the_asymptote(method, time, tolerance):
     np.testing.assert_allclose(late.loss, law.loss, rtol=20 * tolerance)
 
 
-@pytest.mark.parametrize("method", ["ERM", "reweighting", "logit shifting"])
+@pytest.mark.parametrize("method", THREE)
 @pytest.mark.parametrize(
     ("rho", "gamma", "kappa"), [(0.9, 5.0, 0.45), (0.7, 1.0, 3.0), (0.6, 0.5, 50)]
 )

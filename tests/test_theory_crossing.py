@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from pitfalls.theory import Objective, PitfallsError, orthogonal
-from strategies import METHODS, kappas, majorities, minority_margin, of_kappa, powers
-
-CRITICAL = 9 / 19
-METHOD = {"ERM": METHODS["ERM"], **{k: METHODS[k] for k in ("reweighting", "logit shifting")}}
+from strategies import (
+    CRITICAL,
+    METHODS,
+    THREE,
+    kappas,
+    majorities,
+    minority_margin,
+    of_kappa,
+    powers,
+)
 
 
 def at(ratio, **noise):
@@ -35,7 +41,7 @@ def at(ratio, **noise):
 )
 def test_crossing_times_are_those_of_the_flow(ratio, method, expected, digits):
     setting = at(ratio)
-    found = orthogonal.crossing_times(setting, METHOD[method](setting)) / np.log(10)
+    found = orthogonal.crossing_times(setting, METHODS[method](setting)) / np.log(10)
     assert found.shape == (len(expected),)
     assert (np.abs(found - expected) <= digits).all()
 
@@ -53,11 +59,11 @@ def test_a_weaker_shift_loses_the_minority_for_a_while_and_then_for_good():
         assert np.sign(margins).tolist() == [before, -before]
 
 
-@pytest.mark.parametrize("method", METHOD)
+@pytest.mark.parametrize("method", THREE)
 @pytest.mark.parametrize("ratio", [0.3, 0.8, 1.3, 4.0])
 def test_the_flow_changes_sign_there_and_nowhere_else(method, ratio):
     setting = at(ratio)
-    objective = METHOD[method](setting)
+    objective = METHODS[method](setting)
     crossings = orthogonal.crossing_times(setting, objective)
     margins = minority_margin(
         setting, orthogonal.flow(setting, objective, np.logspace(-5, 16, 300))
@@ -79,7 +85,7 @@ def test_crossing_times_diverge_at_the_critical_memory():
 @given(majorities, powers(-1, 0), kappas)
 def test_a_weak_spurious_feature_never_takes_the_minority(rho, gamma, kappa):
     setting = of_kappa(kappa, rho, gamma)
-    for method in METHOD.values():
+    for method in map(METHODS.get, THREE):
         assert np.isnan(orthogonal.log_crossing_time(setting, method(setting)))
 
 

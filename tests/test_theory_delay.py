@@ -21,10 +21,7 @@ from pitfalls.theory import (
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
-from strategies import METHODS, cell_arrays, minority_margin, of_kappa
-
-CRITICAL = 9 / 19
-THREE = ("ERM", "reweighting", "logit shifting")
+from strategies import CRITICAL, METHODS, THREE, cell_arrays, minority_margin, of_kappa
 
 
 def plain_flow(setting, objective, strength=0.0, latest=1e10):

@@ -11,7 +11,16 @@ from pitfalls.theory import Objective, Setting, SettingError, orthogonal
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 from scipy.special import expit, wrightomega
-from strategies import METHODS, cell_arrays, gammas, kappas, majorities, minority_margin, of_kappa
+from strategies import (
+    METHODS,
+    THREE,
+    cell_arrays,
+    gammas,
+    kappas,
+    majorities,
+    minority_margin,
+    of_kappa,
+)
 
 SETTINGS = {
     "memory": Setting(1000, 25_000, 0.9, 5.0, 1.0),
@@ -156,7 +165,7 @@ def test_memory_enters_through_kappa_alone():
     np.testing.assert_allclose(few.coordinates, many.coordinates, rtol=1e-9)
 
 
-@pytest.mark.parametrize("method", ["ERM", "reweighting", "logit shifting"])
+@pytest.mark.parametrize("method", THREE)
 def test_swapping_the_groups_turns_the_spurious_weight(method):
     one, other = (of_kappa(0.7, rho, 2.0) for rho in (0.8, 0.2))
     times = [0.1, 10, 1e6]

@@ -13,6 +13,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import ndtr
 from strategies import (
     METHODS,
+    THREE,
     cell_arrays,
     gammas,
     kappas,
@@ -335,7 +336,7 @@ def test_at_the_threshold_the_minority_is_guessed():
     assert orthogonal.max_margin(setting).accuracy(setting).minority == pytest.approx(0.5, abs=1e-9)
 
 
-@pytest.mark.parametrize("method", ["ERM", "reweighting", "logit shifting"])
+@pytest.mark.parametrize("method", THREE)
 @pytest.mark.parametrize(("n", "d", "sigma"), [(10, 0, 1.0), (10, 100, 0.0), (1000, 0, 0.0)])
 def test_without_example_specific_features_every_group_is_right(method, n, d, sigma):
     setting = Setting(n, d, 0.9, 5.0, sigma)
@@ -378,7 +379,7 @@ def test_inseparable_plane_without_memory_is_refused_with_its_cause(setting):
         orthogonal.max_margin(setting)
 
 
-@pytest.mark.parametrize("method", ["ERM", "reweighting", "logit shifting"])
+@pytest.mark.parametrize("method", THREE)
 def test_noise_on_the_spurious_feature_alone_is_avoided_without_memory(method):
     setting = Setting(100, 0, 0.9, 5.0, 1.0, spurious_noise=0.3)
     found = orthogonal.max_margin(setting, METHODS[method](setting))
