@@ -28,8 +28,8 @@ from ..sims.gpu import (
     max_margins,
     open_device,
 )
-from ..sims.gpu.alone import numbers_of
-from ..sims.gpu.shape import shape
+from ..sims.gpu.launch import planned
+from ..sims.gpu.training import methods_of
 from ..sims.threads import cores
 from ..studies.arguments import Progress
 from ..studies.sweeps import Sweep
@@ -135,21 +135,13 @@ def _seconds(device: Device, run: Callable[[], Any], repeats: int = 3) -> float:
 
 
 def _setting(n: int) -> Setting:
-    return Setting(
-        n=n,
-        d=D,
-        rho=0.9,
-        gamma=5.0,
-        sigma=float(np.sqrt(KAPPA * n / D)),
-        core_noise=0.12,
-        spurious_noise=0.12,
-    )
+    return Setting.figure_1(n=n, d=D, sigma=0.0).with_memory(KAPPA)
 
 
 def _methods(batch: Batch, setting: Setting, count: int, rate: float) -> Array:
     """ERM, reweighting and shifting, or the first of them."""
     every = (Objective.erm(), Objective.reweighting(setting), Objective.logit_shifting(setting))
-    own = numbers_of([each.resolve(batch.groups[0], batch.n) for each in every[:count]], rate)
+    own = methods_of([each.resolve(batch.groups[0], batch.n) for each in every[:count]], rate)
     return np.stack([own] * len(batch))
 
 
@@ -188,7 +180,7 @@ def _descent(
     report: Report,
 ) -> None:
     device, n = batch.device, batch.n
-    plan = shape(n, count, single, device.most_shared)
+    plan = planned(n, count, single, device.most_shared)
     read = (4 if single else 8) * float(n) * plan.pitch * (STEPS + 1) * len(batch)
     methods, steps = _methods(batch, setting, count, RATE), np.array([STEPS])
     seconds = _seconds(device, partial(_recorded, descend, batch, methods, steps, single=single))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .threads import alone, checked_threads, one_blas_thread
+from .threads import checked_threads, keep_to_one_core, one_blas_thread
 
 __all__ = ["replicate", "stream"]
 
@@ -74,7 +74,7 @@ def _results(
     workers: int,
 ) -> Iterator[Result]:
     with one_blas_thread():
-        pool = ThreadPoolExecutor(workers, initializer=alone)
+        pool = ThreadPoolExecutor(workers, initializer=keep_to_one_core)
         futures: list[Future[Result]] = [pool.submit(function, each) for each in streams]
         try:
             for future in futures:

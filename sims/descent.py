@@ -12,8 +12,8 @@ from ..theory import MAJORITY, Objective, Trajectory
 from ..theory.arguments import Record, checked_rate, checked_record
 from ..theory.resources import require
 from . import kernels
-from .gpu.alone import descend_alone
 from .gpu.device import Backend, chosen
+from .gpu.one_sample import descend_alone
 from .gram import DenseGram, DiagonalPlusPlane, Gram
 from .packed import PackedSymmetric, Problem, state_of
 from .record import as_list, measured, observed_groups

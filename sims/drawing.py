@@ -13,9 +13,9 @@ from ..theory import Setting, SettingError
 from ..theory.resources import require
 from .blas import mirrored, row_gram
 from .cells import groups_of, means_of
-from .gpu.alone import draw_alone
 from .gpu.batch import GRID
 from .gpu.device import Backend, chosen
+from .gpu.one_sample import draw_alone
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .sample import Sample
 from .seeds import LENGTHS, MEMORY, PLANE, Seed, generator, seed_sequence

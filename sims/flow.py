@@ -23,8 +23,8 @@ from ..theory.arguments import checked_times
 from ..theory.resources import require
 from . import kernels
 from .exchange import regular_factor
-from .gpu.alone import flow_alone
 from .gpu.device import Backend, chosen
+from .gpu.one_sample import flow_alone
 from .gram import DenseGram, DiagonalPlusPlane, Features
 from .max_margin import max_margin
 from .packed import PackedSymmetric, Problem

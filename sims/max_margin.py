@@ -18,8 +18,8 @@ from .exchange import (
     principal_submatrix,
     soft_support,
 )
-from .gpu.alone import limit_alone
 from .gpu.device import Backend, chosen
+from .gpu.one_sample import limit_alone
 from .gram import DiagonalPlusPlane, Features, Gram
 from .minimiser import refuse_balanced
 from .sample import Sample

@@ -21,7 +21,7 @@ from .flow import gradient_flow
 from .gram import DenseGram
 from .sample import Sample
 from .stepping import MOST_PRODUCTS, TooStiffError, first_time, integrate
-from .threads import alone, one_blas_thread
+from .threads import keep_to_one_core, one_blas_thread
 
 __all__ = ["descents_without", "flows_without"]
 
@@ -206,7 +206,7 @@ def _train(
 
     added, held_out, done = np.empty((count, len(sources), n)), np.empty((count, len(sources))), 0
     with one_blas_thread():
-        pool = ThreadPoolExecutor(threads, initializer=alone)
+        pool = ThreadPoolExecutor(threads, initializer=keep_to_one_core)
         try:
             for beyond, without in pool.map(work, _blocks(sources, n)):
                 rows = slice(done, done := done + len(without[0]))

@@ -21,9 +21,9 @@ from ..theory.arguments import checked_count
 
 __all__ = [
     "SOUND",
-    "alone",
     "checked_threads",
     "cores",
+    "keep_to_one_core",
     "modest_blas",
     "on_one_core",
     "one_blas_thread",
@@ -38,14 +38,14 @@ _thread = threading.local()
 
 
 def cores() -> int:
-    """Cores that one computation may use: all of this process, but one in a thread that is `alone`.
+    """Cores that one computation may use: all of this process, but one after `keep_to_one_core`.
 
     Examples
     --------
     >>> cores() >= 1
     True
     """
-    if getattr(_thread, "alone", False):
+    if getattr(_thread, "one_core", False):
         return 1
     try:
         return len(os.sched_getaffinity(0))
@@ -64,16 +64,16 @@ def checked_threads(threads: int | None, field: str = "threads") -> int:
     return cores() if threads is None else checked_count(field, threads, least=1)
 
 
-def alone() -> None:
+def keep_to_one_core() -> None:
     """Leave the other cores to others, in all that this thread computes from now on.
 
     Examples
     --------
-    >>> thread = threading.Thread(target=alone)
+    >>> thread = threading.Thread(target=keep_to_one_core)
     >>> thread.start(), thread.join()
     (None, None)
     """
-    _thread.alone = True
+    _thread.one_core = True
 
 
 @contextmanager
@@ -89,13 +89,13 @@ def on_one_core() -> Iterator[None]:
     >>> cores() == before
     True
     """
-    before = getattr(_thread, "alone", False)
-    _thread.alone = True
+    before = getattr(_thread, "one_core", False)
+    _thread.one_core = True
     try:
         with one_blas_thread():
             yield
     finally:
-        _thread.alone = before
+        _thread.one_core = before
 
 
 class _Holders:

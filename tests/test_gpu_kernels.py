@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from host_device import COMPILER, NO_COMPILER, HostDevice
 from pitfalls.sims import draw, gpu, gradient_descent, gradient_flow, max_margin, stream
-from pitfalls.sims.gpu import shape as shapes
-from pitfalls.sims.gpu import sources
-from pitfalls.sims.gpu.alone import numbers_of
+from pitfalls.sims.gpu import launch, sources
+from pitfalls.sims.gpu.training import methods_of
 from pitfalls.theory import Objective, ResourceError, Setting, SettingError, resources
 from samples import difference, z_of_mean, z_scores
 from scipy.stats import chi2, kstest, norm
@@ -177,7 +176,7 @@ def test_a_replicate_does_not_depend_on_its_batch(device):
         alone = gpu.Batch.draw(device, settings[index : index + 1], seeds[index : index + 1])
         for batch, at in ((together, index), (alone, 0)):
             sample = batch.sample(at)
-            numbers = numbers_of(resolved(sample, some_objectives(sample)[:3]), 0.1)
+            numbers = methods_of(resolved(sample, some_objectives(sample)[:3]), 0.1)
             methods = np.stack([numbers] * len(batch))
             found = (
                 device.fetch(batch.matrices[at]).tobytes(),
@@ -192,7 +191,7 @@ def test_a_replicate_does_not_depend_on_its_batch(device):
 
 def test_where_the_array_lies_changes_no_byte():
     sample = draw(SETTING, 0)
-    numbers = numbers_of(resolved(sample, some_objectives(sample)), 0.1)[None]
+    numbers = methods_of(resolved(sample, some_objectives(sample)), 0.1)[None]
     found = []
     for most_shared in (232_448, 20_000):
         device = host(most_shared=most_shared)
@@ -211,7 +210,7 @@ def everything(device):
     batch = gpu.Batch.draw(device, settings, seeds)
     explicit = gpu.Batch.draw(device, settings[:1], seeds[:1], "explicit")
     sample = batch.sample(0)
-    numbers = np.stack([numbers_of(resolved(sample, some_objectives(sample)), 0.1)] * 2)
+    numbers = np.stack([methods_of(resolved(sample, some_objectives(sample)), 0.1)] * 2)
     found = [
         *(device.fetch(each.matrices) for each in (batch, explicit)),
         gpu.descend(batch, numbers, np.array([0, 3]), examples=True).values,
@@ -258,7 +257,7 @@ def test_settings_of_a_batch_have_one_n(device):
 @pytest.mark.parametrize("steps", [[], [2, 2], [5, 2], [-1, 3]])
 def test_what_is_recorded_increases(device, steps):
     sample = draw(SETTING, 0)
-    numbers = numbers_of(resolved(sample, [Objective.erm()]), 0.1)[None]
+    numbers = methods_of(resolved(sample, [Objective.erm()]), 0.1)[None]
     batch = gpu.Batch.of(device, [sample])
     with pytest.raises(SettingError, match=r"recorded = .*increasing"):
         gpu.descend(batch, numbers, np.array(steps))
@@ -268,7 +267,7 @@ def test_what_is_recorded_increases(device, steps):
 
 def test_a_flow_of_what_is_no_number_is_given_up(device):
     sample = draw(SETTING, 0)
-    numbers = numbers_of(resolved(sample, [Objective.erm()]), 1.0)[None]
+    numbers = methods_of(resolved(sample, [Objective.erm()]), 1.0)[None]
     batch = gpu.Batch.of(device, [sample])
     batch.matrices[0, 3, 4] = np.nan
     assert not gpu.flow(batch, numbers, np.array([1.0])).done.any()
@@ -288,7 +287,7 @@ def test_descent_is_the_cpus(device, setting, count):
     sample = draw(setting, 1)
     objectives = some_objectives(sample)[:count]
     batch = gpu.Batch.of(device, [sample, sample])
-    numbers = numbers_of(resolved(sample, objectives), 0.1)
+    numbers = methods_of(resolved(sample, objectives), 0.1)
     record = np.array([0, 1, 30])
     found = gpu.descend(batch, np.stack([numbers] * 2), record, examples=True)
     runs = gradient_descent(sample, objectives, 0.1, 30, record=record)
@@ -301,7 +300,7 @@ def test_descent_is_the_cpus(device, setting, count):
 def test_descent_in_several_launches_is_the_one_in_one(device, monkeypatch):
     sample = draw(SETTING, 1)
     batch = gpu.Batch.of(device, [sample])
-    numbers = numbers_of(resolved(sample, some_objectives(sample)), 0.1)[None]
+    numbers = methods_of(resolved(sample, some_objectives(sample)), 0.1)[None]
     record = np.array([0, 3, 4, 20])
     whole = gpu.descend(batch, numbers, record).values
     monkeypatch.setattr("pitfalls.sims.gpu.training._READ_A_LAUNCH", 3 * 40 * 44)
@@ -311,7 +310,7 @@ def test_descent_in_several_launches_is_the_one_in_one(device, monkeypatch):
 def test_dual_weights_of_many_examples_come_in_tiles(device):
     # More examples than dual weights are held at a time; the sums spill to global memory.
     setting = Setting(n=1100, d=2000, rho=0.8, gamma=3.0, sigma=0.3)
-    assert shapes.shape(1100, 4, False, 232_448).tile_rows == 1024
+    assert launch.planned(1100, 4, False, 232_448).tile_rows == 1024
     sample = draw(setting, 0)
     objectives = [*some_objectives(sample), *some_objectives(sample)[:1]]
     runs = gradient_descent(sample, objectives, 0.5, 2, record=[2], backend=device)
@@ -322,9 +321,9 @@ def test_dual_weights_of_many_examples_come_in_tiles(device):
 
 
 def test_sums_that_do_not_fit_beside_the_block_spill(device, monkeypatch):
-    monkeypatch.setattr(shapes, "_PARTIAL", 0)
+    monkeypatch.setattr(launch, "_PARTIAL", 0)
     sample = draw(SETTING, 1)
-    assert not shapes.shape(40, 1, False, 232_448).partial_inside
+    assert not launch.planned(40, 1, False, 232_448).partial_inside
     run = gradient_descent(sample, Objective.erm(), 0.1, 9, backend=device)
     assert difference(columns(run), columns(gradient_descent(sample, Objective.erm(), 0.1, 9))) < (
         1e-12
@@ -368,7 +367,7 @@ def test_times_of_a_flow_may_repeat(device):
 
 def test_the_flows_error_falls_with_its_tolerance(device):
     sample = draw(SETTING, 2)
-    numbers = numbers_of(resolved(sample, [Objective.erm()]), 1.0)[None]
+    numbers = methods_of(resolved(sample, [Objective.erm()]), 1.0)[None]
     batch, times = gpu.Batch.of(device, [sample]), np.array([50.0])
     exact = gradient_flow(sample, Objective.erm(), times, tolerance=1e-12).coordinates[0]
     errors = [
@@ -382,7 +381,7 @@ def test_the_flows_error_falls_with_its_tolerance(device):
 def test_a_stiff_flow_is_given_up_and_goes_to_the_cpu(device, monkeypatch):
     sample = draw(SETTING, 2)
     batch = gpu.Batch.of(device, [sample])
-    numbers = numbers_of(resolved(sample, [Objective.erm()]), 1.0)[None]
+    numbers = methods_of(resolved(sample, [Objective.erm()]), 1.0)[None]
     assert gpu.flow(batch, numbers, np.array([1e3])).done.all()
     assert not gpu.flow(batch, numbers, np.array([1e3]), most_products=50).done.any()
     monkeypatch.setattr("pitfalls.sims.gpu.training._MOST_PRODUCTS", 50)

@@ -15,7 +15,13 @@ from pitfalls.sims import (
     stream,
 )
 from pitfalls.sims.packed import PackedSymmetric
-from pitfalls.sims.threads import _controller, alone, cores, modest_blas, one_blas_thread
+from pitfalls.sims.threads import (
+    _controller,
+    cores,
+    keep_to_one_core,
+    modest_blas,
+    one_blas_thread,
+)
 from pitfalls.theory import Objective, Setting, SettingError
 
 
@@ -57,7 +63,7 @@ def test_long_work_keeps_its_threads(two_threads):
 
 def test_a_thread_that_is_alone_leaves_the_cores_to_others():
     found = []
-    thread = threading.Thread(target=lambda: (alone(), found.append(cores())))
+    thread = threading.Thread(target=lambda: (keep_to_one_core(), found.append(cores())))
     thread.start()
     thread.join()
     assert found == [1]

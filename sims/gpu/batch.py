@@ -18,7 +18,7 @@ from ..sample import Sample
 from ..seeds import DEVICE, child_stream, generator
 from ..start import Start
 from .device import Device
-from .shape import pitch
+from .launch import pitch
 from .sources import TILE, TILE_THREADS
 
 __all__ = ["GRID", "Batch", "bytes_of_replicate", "in_batches"]

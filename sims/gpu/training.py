@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,12 +11,13 @@ from scipy.integrate import DOP853
 
 from ...theory import SettingError
 from .batch import Batch
-from .shape import Shape, shape
+from .launch import Launch, planned
 from .sources import MOST_METHODS, instance
 
-__all__ = ["Recorded", "descend", "flow"]
+__all__ = ["Numbers", "Recorded", "descend", "flow", "methods_of"]
 
 Array: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = Sequence[tuple[Array, Array, Array]]
 
 # Numbers of its array that a block reads in one launch: a fraction of a second.
 _READ_A_LAUNCH = 2e9
@@ -44,6 +46,19 @@ class Recorded(NamedTuple):
     dual: Array | None
     margins: Array | None
     done: NDArray[np.bool_]
+
+
+def methods_of(numbers: Numbers, rate: float) -> Array:
+    """Methods as the kernels have them, (4, K, n), from weight, shift and scale of each.
+
+    Examples
+    --------
+    >>> one = np.ones(2)
+    >>> methods_of([(one, 0 * one, one)], 0.5)[:, 0].tolist()
+    [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.25, 0.25]]
+    """
+    weight, shift, scale = (np.stack(each) for each in zip(*numbers, strict=True))
+    return np.stack((shift, scale, weight, rate * weight * scale / weight.shape[1]))
 
 
 def descend(
@@ -87,7 +102,7 @@ def descend(
     dual = xp.zeros(run.methods.shape[:1] + run.methods.shape[2:])
     end = int(recorded[-1]) + 1
     waves = -(-len(batch) // batch.device.processors)
-    stride = max(1, int(_READ_A_LAUNCH / (run.shape.n * run.shape.pitch * waves)))
+    stride = max(1, int(_READ_A_LAUNCH / (run.plan.n * run.plan.pitch * waves)))
     for first in range(0, end, stride):
         run.launch(
             "descend",
@@ -186,17 +201,17 @@ class _Run:
             )
         xp = batch.device.arrays
         self.batch, self.single = batch, single
-        self.shape: Shape = shape(n, k, single, batch.device.most_shared)
+        self.plan: Launch = planned(n, k, single, batch.device.most_shared)
         self.methods = xp.asarray(np.ascontiguousarray(methods, dtype=float))
         self.data = batch.data() if data is None else data
         self.squares = xp.asarray(np.zeros(count) if squares is None else squares)
         self.matrices = batch.matrices
         if single:
-            self.matrices = xp.zeros((count, n, self.shape.pitch), dtype=np.float32)
+            self.matrices = xp.zeros((count, n, self.plan.pitch), dtype=np.float32)
             self.matrices[:, :, : n + 2] = batch.matrices[:, :, : n + 2]
         spill = None
-        if not self.shape.partial_inside:
-            spill = xp.empty((count, self.shape.segments, k, self.shape.pitch))
+        if not self.plan.partial_inside:
+            spill = xp.empty((count, self.plan.segments, k, self.plan.pitch))
         self.values = xp.empty((count, records, k, 6))
         kept = (count, records, k, n)
         self.kept = (xp.empty(kept), xp.empty(kept)) if examples else (None, None)
@@ -204,7 +219,7 @@ class _Run:
 
     def launch(self, name: str, *rest: Any) -> None:
         """A kernel of this run's shape and precision on all replicates."""
-        n, pitch, segments, tile_rows, inside, resident, threads, shared = self.shape
+        n, pitch, segments, tile_rows, inside, resident, threads, shared = self.plan
         self.batch.device.launch(
             f"{name}.cu",
             instance(name, self.single, self.methods.shape[2], resident),

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ...sims import gpu, stream
 from ...sims.cells import groups_of
 from ...sims.certificate import CERTIFIED
-from ...sims.gpu.alone import numbers_of
 from ...sims.gpu.sources import MOST_METHODS
+from ...sims.gpu.training import methods_of
 from ...theory import GroupAccuracy, Objective, ResourceError, Setting, Trajectory
 from .block import Block, Failure, Job, Result, Run, compute
 from .document import Sweep
@@ -274,7 +274,7 @@ class _Together:
         for each in self.replicates:
             if each.job not in known:
                 own = [each.numbers[name] for name in names]
-                known[each.job] = numbers_of(own, 1.0 if rate is None else rate)
+                known[each.job] = methods_of(own, 1.0 if rate is None else rate)
         methods = np.stack([known[each.job] for each in self.replicates])
         if rate is not None:
             steps = np.array([round(t / rate) for t in self.finite])

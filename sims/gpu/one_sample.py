@@ -16,27 +16,13 @@ from .batch import Batch, bytes_of_replicate, in_batches
 from .device import Device
 from .limit import max_margins
 from .sources import MOST_METHODS
-from .training import Recorded, descend, flow
+from .training import Numbers, Recorded, descend, flow, methods_of
 
-__all__ = ["descend_alone", "draw_alone", "flow_alone", "limit_alone", "numbers_of"]
+__all__ = ["descend_alone", "draw_alone", "flow_alone", "limit_alone"]
 
 Array: TypeAlias = NDArray[np.float64]
-Numbers: TypeAlias = Sequence[tuple[Array, Array, Array]]
 Item = TypeVar("Item")
 Found = TypeVar("Found")
-
-
-def numbers_of(numbers: Numbers, rate: float) -> Array:
-    """Methods as the kernels have them, (4, K, n), from weight, shift and scale of each.
-
-    Examples
-    --------
-    >>> one = np.ones(2)
-    >>> numbers_of([(one, 0 * one, one)], 0.5)[:, 0].tolist()
-    [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.25, 0.25]]
-    """
-    weight, shift, scale = (np.stack(each) for each in zip(*numbers, strict=True))
-    return np.stack((shift, scale, weight, rate * weight * scale / weight.shape[1]))
 
 
 def draw_alone(
@@ -45,7 +31,15 @@ def draw_alone(
     stream: np.random.SeedSequence,
     kind: Literal["gram", "explicit"],
 ) -> Sample:
-    """What `pitfalls.sims.draw` gives, from a device."""
+    """What `pitfalls.sims.draw` gives, from a device.
+
+    Examples
+    --------
+    `pitfalls.sims.draw` is its only caller, and shows what it does.
+
+    >>> draw_alone.__name__
+    'draw_alone'
+    """
 
     def run(settings: Sequence[Setting]) -> list[Sample]:
         return [Batch.draw(device, settings, [stream], kind).sample(0)]
@@ -154,7 +148,7 @@ def _in_parts(
 
     def run(samples: Sequence[Sample]) -> list[list[Recorded]]:
         batch = Batch.of(device, samples)
-        return [[train(batch, numbers_of(part, rate)[None]) for part in parts]]
+        return [[train(batch, methods_of(part, rate)[None]) for part in parts]]
 
     size = bytes_of_replicate(sample.n, min(len(numbers), MOST_METHODS), records, examples)
     return _alone(device, sample, size, run)

@@ -1,10 +1,10 @@
-"""How a replicate is laid out in memory and over the threads of a block."""
+"""How a replicate is laid out in memory, and launched over the threads of a block."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Shape", "pitch", "shape"]
+__all__ = ["Launch", "pitch", "planned"]
 
 _THREADS, _WARP = 512, 32
 _MOST_SEGMENTS = 8
@@ -12,7 +12,7 @@ _TILE_ROWS = 1024
 _PARTIAL = 48 * 1024
 
 
-class Shape(NamedTuple):
+class Launch(NamedTuple):
     """What a launch of a training kernel is told.
 
     Attributes
@@ -32,7 +32,7 @@ class Shape(NamedTuple):
 
     Examples
     --------
-    >>> shape(128, 3, single=False, most_shared=232_448).resident
+    >>> planned(128, 3, single=False, most_shared=232_448).resident
     True
     """
 
@@ -58,16 +58,16 @@ def pitch(n: int, single: bool) -> int:
     return -(-(n + 2) // whole) * whole
 
 
-def shape(n: int, methods: int, single: bool, most_shared: int) -> Shape:
-    """The shape for K methods together, on a device with so many bytes of shared memory a block.
+def planned(n: int, methods: int, single: bool, most_shared: int) -> Launch:
+    """The launch for K methods together, on a device with so many bytes of shared memory a block.
 
     The order of all sums depends on n, K and the precision alone: whether the array stays in
     shared memory changes no byte of a result.
 
     Examples
     --------
-    >>> shape(1000, 3, single=False, most_shared=232_448)._replace(shared=0)
-    Shape(n=1000, pitch=1004, segments=1, tile_rows=1000, partial_inside=True, resident=False, \
+    >>> planned(1000, 3, single=False, most_shared=232_448)._replace(shared=0)
+    Launch(n=1000, pitch=1004, segments=1, tile_rows=1000, partial_inside=True, resident=False, \
 threads=512, shared=0)
     """
     size = 4 if single else 8
@@ -82,4 +82,4 @@ threads=512, shared=0)
     shared += partial if partial_inside else 0
     resident = shared + n * width * size <= most_shared
     shared += n * width * size if resident else 0
-    return Shape(n, width, segments, tile_rows, partial_inside, resident, threads, shared)
+    return Launch(n, width, segments, tile_rows, partial_inside, resident, threads, shared)
