@@ -1,6 +1,6 @@
-"""Constants of the theory, each bent by 1 %, and the test that must then fail.
+"""Constants of the theory, each bent by 1 % or as its line shows, and the test that must then fail.
 
-One of P12's, which is seen through Monte Carlo errors, is bent by 20 %.
+Bent further are those that are seen through Monte Carlo errors, or that are whole numbers.
 """
 
 from typing import NamedTuple

@@ -154,7 +154,106 @@ PUBLIC = {
         "weight_maj",
         "weight_min",
     },
+    "pitfalls.sims": {
+        "ClassSubspaces",
+        "DenseGram",
+        "DiagonalPlusPlane",
+        "Features",
+        "Fit",
+        "Gram",
+        "Influence",
+        "Sample",
+        "calibrated_shift",
+        "class_subspaces",
+        "cross_risk",
+        "draw",
+        "finite_minimiser",
+        "fit_setting",
+        "gradient_descent",
+        "gradient_flow",
+        "influence",
+        "max_margin",
+        "memorization_aware",
+        "minority_found",
+        "replicate",
+        "ridge_path",
+        "stream",
+    },
+    "pitfalls.sims.gpu": {
+        "Backend",
+        "Batch",
+        "CudaDevice",
+        "Device",
+        "Limits",
+        "Recorded",
+        "bytes_of_replicate",
+        "chosen",
+        "descend",
+        "flow",
+        "in_batches",
+        "max_margins",
+        "open_device",
+    },
+    "pitfalls.studies": {
+        "Comparison",
+        "Extra",
+        "Gpu",
+        "Info",
+        "Limits",
+        "PICTURE_DPI",
+        "Picture",
+        "Standing",
+        "Statement",
+        "Survey",
+        "ThreeSizes",
+        "Training",
+        "Verification",
+        "compare",
+        "compare_own",
+        "dynamics",
+        "info",
+        "limits",
+        "phenomena",
+        "report",
+        "survey",
+        "sweep",
+        "train",
+        "verify",
+        "write_atomically",
+    },
+    "pitfalls.studies.own": {
+        "Counted",
+        "METHODS",
+        "OwnFeatures",
+        "OwnRun",
+        "OwnTraining",
+        "Prediction",
+        "Prepared",
+        "Table",
+        "own_features",
+        "prepare",
+        "read_features",
+        "train_own",
+    },
+    "pitfalls.figures": {
+        "NAMES",
+        "OF_MANY_DRAWS",
+        "Words",
+        "make",
+        "png",
+        "words",
+    },
+    "pitfalls.benchmarks": {
+        "NAMES",
+        "ON_A_DEVICE",
+        "Report",
+        "Row",
+        "machine",
+        "run",
+    },
 }
+# Packages whose names are for their own part alone.
+INNER = {"pitfalls.studies.simulations", "pitfalls.theory.mean_field"}
 
 
 def imports(source, package):
@@ -271,6 +370,18 @@ def test_public_names_are_frozen(module):
     assert len(names) == len(set(names))
 
 
+def test_every_package_with_names_is_frozen():
+    packages = {
+        package_of(path)
+        for path in FILES
+        if path.name == "__init__.py" and "\n__all__ = " in path.read_text(encoding="utf-8")
+    }
+    assert packages - {"pitfalls"} == INNER | {
+        name for name in PUBLIC if hasattr(importlib.import_module(name), "__path__")
+    }
+    assert importlib.import_module("pitfalls").__all__ == ["__version__"]
+
+
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_names_exist(module):
     found = importlib.import_module(module)
@@ -337,6 +448,16 @@ def test_importing_the_theory_is_light(module):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_no_jitted_function_lives_outside_the_kernels():
+    users = [
+        by_path(path)
+        for path in FILES
+        for module, _ in imports(path.read_text(encoding="utf-8"), package_of(path))
+        if module.split(".")[0] == "numba"
+    ]
+    assert set(users) == {"sims/kernels.py"}
 
 
 def test_files_of_every_part_are_walked():

@@ -21,7 +21,7 @@ from samples import extrapolated
 from scipy.special import ndtr, ndtri
 from strategies import of_kappa
 
-NOISY = {"core_noise": 0.12, "spurious_noise": 0.12}
+NOISE = {"core_noise": 0.12, "spurious_noise": 0.12}
 
 
 def counted(setting, dimension, offset, draws, tests=2000):
@@ -43,12 +43,12 @@ def counted(setting, dimension, offset, draws, tests=2000):
 
 
 CASES = [
-    (Setting(1000, 4000, 0.9, 5.0, 0.1, **NOISY), 2, 1.0),
-    (Setting(1000, 4000, 0.9, 5.0, 0.2, **NOISY), 2, 3.0),
-    (Setting(1000, 2000, 0.8, 2.0, 0.4, label_noise=0.1, **NOISY), 2, 2.0),
-    (Setting(1000, 2000, 0.7, 1.5, 0.3, label_noise=0.3, **NOISY), 3, 2.0),
+    (Setting(1000, 4000, 0.9, 5.0, 0.1, **NOISE), 2, 1.0),
+    (Setting(1000, 4000, 0.9, 5.0, 0.2, **NOISE), 2, 3.0),
+    (Setting(1000, 2000, 0.8, 2.0, 0.4, label_noise=0.1, **NOISE), 2, 2.0),
+    (Setting(1000, 2000, 0.7, 1.5, 0.3, label_noise=0.3, **NOISE), 3, 2.0),
     (Setting(1000, 1000, 0.6, 2.0, 0.3, 0.4, 0.2), 1, 2.0),
-    (Setting(1000, 500, 0.8, 3.0, 0.3, label_noise=0.1, **NOISY), 3, 4.0),
+    (Setting(1000, 500, 0.8, 3.0, 0.3, label_noise=0.1, **NOISE), 3, 4.0),
 ]
 
 
@@ -71,7 +71,7 @@ def test_counted_on_explicit_examples(setting, dimension, offset):
 
 def test_directions_lie_in_the_plane_so_far():
     """c² of a class's three principal directions, averaged over draws."""
-    setting = Setting(800, 4000, 0.8, 2.0, 0.2, label_noise=0.1, **NOISY)
+    setting = Setting(800, 4000, 0.8, 2.0, 0.2, label_noise=0.1, **NOISE)
     sizes = np.linalg.eigvalsh(decoding._class_moment(setting, 2.0))[::-1]
     expected = [decoding._share_in_the_plane(size, setting) for size in sizes]
     rows = []
@@ -120,7 +120,7 @@ def test_the_chance_of_three_products_is_what_numbers_say():
 
 @given(st.floats(0.01, 5.0), st.integers(0, 40), st.integers(1, 5))
 def test_without_an_offset_subspaces_know_nothing(kappa, noise, dimension):
-    setting = of_kappa(kappa, n=1000, d=3000, label_noise=noise / 100, **NOISY)
+    setting = of_kappa(kappa, n=1000, d=3000, label_noise=noise / 100, **NOISE)
     found = decoding.subspace_accuracy(setting, dimension, 0.0)
     assert found.majority == found.minority == 0.5
 
@@ -161,7 +161,7 @@ def test_a_refit_takes_z2_sigma4_d(accuracy):
 
 
 def test_a_refit_is_counted_on_draws():
-    setting = Setting(1000, 4000, 0.9, 5.0, 0.3, label_noise=0.2, **NOISY)
+    setting = Setting(1000, 4000, 0.9, 5.0, 0.3, label_noise=0.2, **NOISE)
     few = decoding.refit(setting, decoding.refit_examples(setting, 0.8))
     limits = [max_margin(draw(few, seed)).accuracy(few) for seed in range(60)]
     values = np.array([(each.majority + each.minority) / 2 for each in limits])

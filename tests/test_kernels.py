@@ -192,13 +192,3 @@ def test_an_edited_helper_is_never_served_from_the_cache(tmp_path):
     assert edited != text
     copy.write_text(edited, encoding="utf-8")
     assert float(in_a_new_process(code, cache)) == 0.5
-
-
-def test_no_jitted_function_lives_outside_the_kernels():
-    root = Path(kernels.__file__).resolve().parents[1]
-    parts = ("theory", "sims", "studies", "figures", "package")
-    files = [path for part in parts for path in (root / part).rglob("*.py")]
-    if not files:
-        files = list(root.rglob("*.py"))
-    users = {path.name for path in files if "from numba" in path.read_text(encoding="utf-8")}
-    assert users == {"kernels.py"}

@@ -1,4 +1,4 @@
-"""A constant that is wrong by 1 % is noticed: each is bent in a copy of the code, and its test run.
+"""A constant that is a little wrong is noticed: each is bent in a copy, and its test is run.
 
 Slow: every case starts a Python of its own.
 """

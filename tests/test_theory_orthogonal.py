@@ -24,7 +24,7 @@ from strategies import (
     strong_majorities,
 )
 
-FIGURE_1 = {"core_noise": 0.12, "spurious_noise": 0.12}
+NOISE = {"core_noise": 0.12, "spurious_noise": 0.12}
 
 
 def denominator(rho, gamma, kappa):
@@ -125,7 +125,7 @@ def brute_force(setting, objective):
 @pytest.mark.parametrize(
     ("setting", "scale"),
     [
-        (of_kappa(0.4495, **FIGURE_1), (1, 1)),
+        (of_kappa(0.4495, **NOISE), (1, 1)),
         (of_kappa(0.05, 0.8, 2.0, core_noise=0.5), (1, 1)),
         (of_kappa(1.5, 0.7, 1.5, spurious_noise=0.8, label_noise=0.2), (1, 1)),
         (of_kappa(0.3, 0.9, 0.5, core_noise=0.3, spurious_noise=0.3), (2, 0.5)),
@@ -199,7 +199,7 @@ def test_where_all_are_support_vectors_it_is_ridge_regression(method, noise, lab
 
 
 def test_number_of_nodes_does_not_move_the_solution():
-    setting = of_kappa(0.4495, **FIGURE_1)
+    setting = of_kappa(0.4495, **NOISE)
     few, many = (orthogonal.max_margin(setting, nodes=nodes) for nodes in (3, 21))
     np.testing.assert_array_equal(few.coordinates, many.coordinates)
     assert len(few.dual) == 2 * 3 * 3
@@ -390,14 +390,14 @@ def test_noise_on_the_spurious_feature_alone_is_avoided_without_memory(method):
 
 def test_figure_1_in_the_limit_of_many_features():
     # At fixed κ the features' own noise σ‖w_ε‖ vanishes as d grows; the plane's noise stays.
-    setting = of_kappa(0.4495, d=10**15, **FIGURE_1)
+    setting = of_kappa(0.4495, d=10**15, **NOISE)
     found = orthogonal.max_margin(setting).accuracy(setting)
     assert round(found.minority, 4) == 0.6242
 
 
 def test_figure_1_threshold_in_the_limit_of_many_features():
     def margin(kappa):
-        setting = of_kappa(kappa, **FIGURE_1)
+        setting = of_kappa(kappa, **NOISE)
         return minority_margin(setting, orthogonal.max_margin(setting))
 
     assert round(brentq(margin, 0.3, 0.7, xtol=1e-12), 5) == 0.47657
@@ -448,6 +448,6 @@ def test_first_step_of_balanced_methods_leaves_the_spurious_feature(method, rho,
 
 def test_swapping_the_groups_turns_the_spurious_weight():
     for rho, kappa in itertools.product((0.6, 0.9), (0.1, 3.0)):
-        one = orthogonal.max_margin(of_kappa(kappa, rho, 2.0, **FIGURE_1)).coordinates
-        other = orthogonal.max_margin(of_kappa(kappa, 1 - rho, 2.0, **FIGURE_1)).coordinates
+        one = orthogonal.max_margin(of_kappa(kappa, rho, 2.0, **NOISE)).coordinates
+        other = orthogonal.max_margin(of_kappa(kappa, 1 - rho, 2.0, **NOISE)).coordinates
         np.testing.assert_allclose(one, other * (1, -1, 1), rtol=1e-11)

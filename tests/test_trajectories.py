@@ -1,7 +1,6 @@
 """The trajectories figure: its data, its bytes, and its files."""
 
 import csv
-import io
 import math
 from dataclasses import replace
 
@@ -12,15 +11,7 @@ from pictures import check_layout
 from pitfalls import figures
 from pitfalls.figures import style, trajectories
 from pitfalls.sims import draw, gradient_flow, max_margin
-from pitfalls.studies import write_atomically
-from pitfalls.theory import (
-    NotSeparableError,
-    Objective,
-    PitfallsError,
-    Setting,
-    angle,
-    orthogonal,
-)
+from pitfalls.theory import NotSeparableError, Objective, PitfallsError, Setting, angle, orthogonal
 
 SMALL = Setting(50, 50_000, 0.8, 3.0, 0.05)
 SHARED = ["ERM", "reweighting", "logit shifting", "MAT"]
@@ -153,43 +144,11 @@ def test_the_same_seed_gives_the_same_files(tmp_path):
     assert rows[-1] == [column[-1] for column in other.table().values()], "a closed form"
 
 
-def test_files_are_what_their_names_say(tmp_path, data):
-    table = data.table()
-    paths = style.save(trajectories.draw(data), table, tmp_path / "new" / "folder", "figure")
-    assert [path.name for path in paths] == ["figure.png", "figure.pdf", "figure.csv"]
-    assert paths[0].read_bytes().startswith(b"\x89PNG")
-    assert paths[1].read_bytes().startswith(b"%PDF")
-    rows = list(csv.reader(io.StringIO(paths[2].read_text(encoding="utf-8"))))
-    assert rows[0] == list(table)
-    assert len(rows) == 1 + 2 * 7 * 21
-    assert sorted(path.name for path in paths[0].parent.iterdir()) == sorted(
-        path.name for path in paths
-    )
-
-
-def test_drawing_leaves_the_settings_of_others_alone(data):
-    # Looking up the backend would choose one; all other settings can be compared.
-    names = sorted(set(mpl.rcParams) - {"backend"})
-    before = [mpl.rcParams[name] for name in names]
-    trajectories.draw(data)
-    assert [mpl.rcParams[name] for name in names] == before
-
-
 def test_lines_have_their_objectives_colours(data):
     for axes in trajectories.draw(data).axes:
         colours = [line.get_color() for line in axes.get_lines()]
         assert colours[:7] == [style.colour(name) for name in NAMES]
         assert colours[7:14] == ["black"] * 7
-
-
-def test_an_objectives_colour_is_fixed():
-    chosen = {name: style.colour(name) for name in [*NAMES, "vector scaling", "custom"]}
-    assert chosen["ERM"] == "#D55E00"
-    assert chosen["reweighting"] == "#0072B2"
-    assert chosen["logit shifting"] == "#009E73"
-    assert chosen["curing scale"] == "#CC79A7"
-    assert chosen["lasting cure"] == "#56B4E9"
-    assert len(set(chosen.values())) == 9
 
 
 def test_axes_say_what_they_show(data):
@@ -250,68 +209,15 @@ def test_data_without_a_limit_are_refused():
         trajectories.compute(blurred, latest=1e4, points=5)
 
 
-def test_a_file_is_replaced_whole(tmp_path):
-    target = tmp_path / "a.txt"
-    write_atomically(target, b"first")
-    write_atomically(target, b"second")
-    assert target.read_bytes() == b"second"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_link_is_kept_and_what_it_points_to_replaced(tmp_path):
-    target, link = tmp_path / "there" / "a.txt", tmp_path / "link.txt"
-    target.parent.mkdir()
-    target.write_bytes(b"first")
-    link.symlink_to(target)
-    write_atomically(link, b"second")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"second"
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    target = tmp_path / "a.txt"
-    write_atomically(target, b"old")
-
-    def full(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(target, b"new")
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_folder_that_is_a_file_is_refused_and_left_alone(tmp_path, data):
-    (tmp_path / "taken").write_bytes(b"mine")
-    with pytest.raises(OSError, match="taken"):
-        style.save(trajectories.draw(data), data.table(), tmp_path / "taken", "figure")
-    assert (tmp_path / "taken").read_bytes() == b"mine"
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
-
-
-def test_a_drawing_that_fails_writes_nothing(tmp_path, data, monkeypatch):
-    figure = trajectories.draw(data)
-    written = figure.savefig
-
-    def fail_on_pdf(buffer, format, **options):  # noqa: A002
-        if format == "pdf":
-            raise RuntimeError("no pdf")
-        written(buffer, format=format, **options)
-
-    monkeypatch.setattr(figure, "savefig", fail_on_pdf)
-    with pytest.raises(RuntimeError, match="no pdf"):
-        style.save(figure, data.table(), tmp_path, "figure")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_ragged_table_writes_nothing(tmp_path):
-    with pytest.raises(ValueError, match="zip"):
-        style.save(style.new_figure(1, 1), {"a": [1], "b": [1, 2]}, tmp_path, "figure")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_default_setting_loses_the_minority_slowly():
     setting = trajectories.default_setting()
     assert (setting.rho, setting.gamma, setting.delta) == (0.9, 5.0, 200.0)
     assert setting.kappa == pytest.approx(1.5 * 9 / 19, rel=1e-12)
+
+
+def test_drawing_leaves_the_settings_of_others_alone(data):
+    # Looking up the backend would choose one; all other settings can be compared.
+    names = sorted(set(mpl.rcParams) - {"backend"})
+    before = [mpl.rcParams[name] for name in names]
+    trajectories.draw(data)
+    assert [mpl.rcParams[name] for name in names] == before
