@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from ..sims import draw, gradient_descent, max_margin
@@ -22,8 +21,7 @@ PEER_STEPS = {10**3: 1000, 10**4: 100, 10**5: 10}
 
 def _setting(d: int) -> Setting:
     """Of one κ, whatever d is."""
-    sigma = math.sqrt(KAPPA * N / d)
-    return Setting(N, d, 0.9, 5.0, sigma, core_noise=0.12, spurious_noise=0.12)
+    return Setting.figure_1(n=N, d=d, sigma=0.0).with_memory(KAPPA)
 
 
 def _replicate(d: int) -> Callable[[], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -137,7 +136,7 @@ def measure(rounds: int, progress: Progress) -> Report:
     """
     figure = descent.FIGURE_1
     n = figure.n // 2
-    wide = replace(figure, n=n, d=WIDE, sigma=(figure.kappa * n / WIDE) ** 0.5)
+    wide = figure.with_memory(figure.kappa, n=n, d=WIDE)
     report = Report(
         "influence",
         f"Training again without each example (n = {figure.n}, d = {figure.d}; wide: n = {n}, "

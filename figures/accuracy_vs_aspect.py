@@ -182,8 +182,7 @@ def _curve(
     kappa = ratio * orthogonal.critical_memory(setting.rho, setting.gamma)
 
     def at(aspect: float) -> Setting:
-        d = max(1, round(setting.n * aspect))
-        return replace(setting, d=d, sigma=math.sqrt(kappa * setting.n / d))
+        return setting.with_memory(kappa, d=max(1, round(setting.n * aspect)))
 
     def finite(each: Setting) -> float:
         try:

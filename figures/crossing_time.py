@@ -189,7 +189,7 @@ def _panel(setting: Setting, ratios: Array, sampled: Array, seed: int, latest: f
 
 def _at(setting: Setting, ratios: Array) -> list[Setting]:
     critical = orthogonal.critical_memory(setting.rho, setting.gamma)
-    return [replace(setting, sigma=math.sqrt(ratio * critical / setting.delta)) for ratio in ratios]
+    return [setting.with_memory(ratio * critical) for ratio in ratios]
 
 
 def draw(data: Crossings) -> Figure:

@@ -179,8 +179,7 @@ def compute(
     some_memory(setting)
     critical = orthogonal.critical_memory(setting.rho, setting.gamma)
     check_run(seed, replicates, workers, least=1)
-    sigma = math.sqrt(_LITTLE_RATIO * critical / _LITTLE_ASPECT)
-    little = replace(setting, d=_LITTLE_ASPECT * setting.n, sigma=sigma)
+    little = setting.with_memory(_LITTLE_RATIO * critical, d=_LITTLE_ASPECT * setting.n)
     total, done, panels = 2 * len(simulated) * replicates, 0, []
     for p, where in enumerate((setting, little)):
         columns = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -168,7 +168,7 @@ def compute(
 
 def _with_memory(setting: Setting, ratio: float, noise: float) -> Setting:
     memory = ratio * orthogonal.critical_memory(setting.rho, setting.gamma)
-    return replace(setting, sigma=math.sqrt(memory / setting.delta), label_noise=noise)
+    return setting.with_memory(memory, label_noise=noise)
 
 
 def _curve(

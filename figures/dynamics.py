@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -208,8 +208,7 @@ def _panel(found: Both, times: Array) -> Panel:
 
 
 def _with_aspect(setting: Setting, aspect: float) -> Setting:
-    d = max(1, round(aspect * setting.n))
-    return replace(setting, d=d, sigma=math.sqrt(setting.kappa * setting.n / d))
+    return setting.with_memory(setting.kappa, d=max(1, round(aspect * setting.n)))
 
 
 def draw(data: Dynamics) -> Figure:

@@ -271,9 +271,9 @@ def _minority(run: Trajectory, setting: Setting) -> Array:
 
 def _at(setting: Setting, aspect: float, n: int) -> Setting:
     """The same κ at another d/n, without feature noise."""
-    d = round(n * aspect)
-    sigma = math.sqrt(setting.kappa * n / d)
-    return replace(setting, n=n, d=d, sigma=sigma, core_noise=0.0, spurious_noise=0.0)
+    return setting.with_memory(
+        setting.kappa, n=n, d=round(n * aspect), core_noise=0.0, spurious_noise=0.0
+    )
 
 
 def draw(data: NoiseFigure) -> Figure:

@@ -185,7 +185,7 @@ def _map(setting: Setting, field: str, kappas: Array, tell: Callable[[str], None
     rows = []
     for value in _RANGES[field]:
         each = _moved(setting, field, value)
-        rows.append([_limit(_with(each, kappa)) for kappa in kappas])
+        rows.append([_limit(each.with_memory(kappa)) for kappa in kappas])
         tell(f"P9 over {field}")
     return np.array(rows)
 
@@ -203,7 +203,7 @@ def _drawn(
     """κ, the field's value, and the mean accuracy of the draws there (k·v, 3)."""
     places = [(kappa, value) for value in _DRAWN[field] for kappa in kappas]
     found = limits_of_draws(
-        [_with(_moved(setting, field, value), kappa) for kappa, value in places],
+        [_moved(setting, field, value).with_memory(kappa) for kappa, value in places],
         lambda limit, each: limit.accuracy(each).minority,
         seed=seed,
         first=first,
@@ -216,10 +216,6 @@ def _drawn(
 def _moved(setting: Setting, field: str, value: float) -> Setting:
     changes: dict[str, Any] = {field: float(value)}
     return replace(setting, **changes)
-
-
-def _with(setting: Setting, kappa: float) -> Setting:
-    return replace(setting, sigma=math.sqrt(kappa / setting.delta))
 
 
 def _limit(setting: Setting) -> float:

@@ -61,17 +61,17 @@ class Case:
         >>> Case("one", 2.0, 0.5, 0.9, 5.0).at(100).sigma
         0.5
         """
-        d = round(n * self.delta)
-        return Setting(
+        bare = Setting(
             n=n,
-            d=d,
+            d=round(n * self.delta),
             rho=self.rho,
             gamma=self.gamma,
-            sigma=math.sqrt(self.memory * n / d),
+            sigma=0.0,
             core_noise=self.core_noise,
             spurious_noise=self.spurious_noise,
             label_noise=self.label_noise,
         )
+        return bare.with_memory(self.memory)
 
     def objective(self, setting: Setting) -> Objective:
         """ERM, or vector scaling.

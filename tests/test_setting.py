@@ -219,6 +219,33 @@ def test_observed_majority_is_near_the_population_share(setting):
     assert abs(setting.observed_majority - population) < 2 / setting.n + 1e-9
 
 
+def test_a_memory_is_kept_or_given_at_other_fields():
+    setting = Setting(40, 100, 0.8, 2.0, 0.3, 0.1, 0.2)
+    wider = setting.with_memory(setting.kappa, d=1000, core_noise=0.0)
+    assert wider.kappa == pytest.approx(setting.kappa, rel=1e-14)
+    assert dataclasses.replace(wider, d=100, sigma=0.3, core_noise=0.1) == setting
+    assert setting.with_memory(0.0, d=0).sigma == 0
+    assert setting.with_memory(0.0).kappa == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "kappa", "changes"),
+    [
+        ("kappa", -1.0, {}),
+        ("kappa", math.nan, {}),
+        ("kappa", math.inf, {}),
+        ("kappa", True, {}),
+        ("kappa", 1.0, {"d": 0}),
+        ("sigma", 1.0, {"sigma": 1.0}),
+        ("rho", 1.0, {"rho": 2.0}),
+    ],
+)
+def test_a_memory_that_cannot_be_is_refused(field, kappa, changes):
+    with pytest.raises(SettingError) as caught:
+        Setting(40, 100, 0.8, 2.0, 0.3).with_memory(kappa, **changes)
+    assert caught.value.field == field
+
+
 def test_presets():
     assert Setting.figure_1() == Setting(1000, 1798, 0.9, 5.0, 0.5, 0.12, 0.12)
     assert Setting.figure_1(rho=0.901).cells[0].count == 901

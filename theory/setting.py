@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -234,6 +234,41 @@ class Setting:
         10.0
         """
         return self.sigma**2 * self.d / self.n
+
+    def with_memory(self, kappa: float, **changes: float) -> Setting:
+        """The setting with σ such that κ = σ²·d/n is this, at other fields too.
+
+        Parameters
+        ----------
+        kappa : float
+            κ ≥ 0; the setting's own keeps it where d or n changes.
+        **changes
+            Fields to change, σ excepted.
+
+        Raises
+        ------
+        SettingError
+            A field lies outside its range, σ is among them, or there is no such σ: d = 0.
+
+        Examples
+        --------
+        >>> setting = Setting(n=4, d=10, rho=0.5, gamma=1.0, sigma=2.0)
+        >>> setting.with_memory(0.1).sigma
+        0.2
+        >>> setting.with_memory(setting.kappa, d=40).sigma
+        1.0
+        """
+        if "sigma" in changes:
+            raise SettingError("sigma", changes["sigma"], "left out", "κ, n and d decide it.")
+        if isinstance(kappa, (bool, np.bool_)) or not 0 <= kappa < math.inf:
+            raise SettingError("kappa", kappa, "a finite number ≥ 0")
+        fields: dict[str, Any] = {**changes, "sigma": 0.0}
+        bare = replace(self, **fields)
+        if kappa == 0:
+            return bare
+        if bare.d == 0:
+            raise SettingError("kappa", kappa, "0 where d is", "Raise d.")
+        return replace(bare, sigma=math.sqrt(kappa * bare.n / bare.d))
 
     @property
     def has_feature_noise(self) -> bool:

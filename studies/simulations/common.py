@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from ...theory import Setting
 
 __all__ = ["GAMMA", "RHO", "slug", "with_memory"]
@@ -20,10 +18,8 @@ def with_memory(n: int, delta: float, kappa: float, **others: float) -> Setting:
     >>> setting.delta, round(setting.kappa, 12), setting.gamma
     (50.0, 2.0, 5.0)
     """
-    d = round(n * delta)
-    return Setting(
-        n=n, d=d, sigma=math.sqrt(kappa * n / d), **{"rho": RHO, "gamma": GAMMA, **others}
-    )
+    fields = {"rho": RHO, "gamma": GAMMA, **others}
+    return Setting(n=n, d=round(n * delta), sigma=0.0, **fields).with_memory(kappa)
 
 
 def slug(name: str) -> str:

@@ -190,7 +190,4 @@ def resolve(values: Mapping[str, float]) -> Setting:
         kappa = ratio * critical
     if kappa is None:
         return setting
-    if setting.d == 0 and kappa > 0:
-        raise SettingError("kappa", kappa, "0 where d is", "Raise d or delta.")
-    sigma = math.sqrt(kappa * setting.n / setting.d) if kappa else 0.0
-    return Setting(**{**own, "sigma": sigma})  # type: ignore[arg-type]
+    return setting.with_memory(kappa)
