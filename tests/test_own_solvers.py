@@ -341,3 +341,13 @@ def test_without_memory_features_the_minimiser_has_no_memory(seed):
 def test_a_message_about_groups_shows_a_few_of_them():
     with pytest.raises(SettingError, match=r"groups = \[0.0, 1.0, 2.0, 3.0, 4.0\]: "):
         Sample.from_arrays(np.ones((999, 2)), np.ones(999), np.arange(999))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_start_that_the_examples_see_whole_leaves_weights(seed):
+    # ‖seen‖² and ‖w_ε(0)‖² are one number, rounded in two ways.
+    sample = own_sample(seed, 60, 9, 0.3)[2]
+    initial = np.random.default_rng(seed).normal(size=9)
+    run = gradient_flow(sample, Objective.erm(), [0.0, 1.0], initial)
+    assert run.weights is not None
+    assert sample.weights(run)[0] == pytest.approx(initial, abs=1e-9)
