@@ -43,8 +43,10 @@ def _data() -> tuple[list[Array], Array]:
 
 def _ours(most_steps: int) -> list[Network]:
     problem, start = figure_3_problem(), stream(0, 1, 0)
-    options = {"hidden": HIDDEN, "tolerance": TOLERANCE, "most_steps": most_steps}
-    return [problem.trained(sigma, start, **options) for sigma in NETWORK_SIGMAS]
+    return [
+        problem.trained(sigma, start, hidden=HIDDEN, tolerance=TOLERANCE, most_steps=most_steps)
+        for sigma in NETWORK_SIGMAS
+    ]
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class Cell(NamedTuple):
         >>> round(Cell(Setting(9, 9, 0.9, 5.0, 0.5), Objective.erm(), [], []).score(w), 6)
         2.0
         """
-        return weights.score(self.setting).minority
+        return float(weights.score(self.setting).minority)
 
 
 def measure(
