@@ -276,11 +276,11 @@ TWO = {"features": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "labels": [1, -1], "group
         ("features", [[1.0, np.nan], [1.0, 2.0]], "Entry [0, 1]"),
         ("features", [[1.0, 2.0], [-np.inf, 2.0]], "Entry [1, 0]"),
         ("labels", [1], "of shape (2,)"),
-        ("labels", [[1, -1]], "of shape (n,)"),
+        ("labels", [[1, -1]], "of shape (2,)"),
         ("labels", [0, 1], "give 2·y − 1"),
         ("labels", [1, 2], "−1 or +1"),
         ("labels", [1, np.nan], "finite"),
-        ("labels", ["cat", "dog"], "of shape (n,)"),
+        ("labels", ["cat", "dog"], "of shape (2,)"),
         *[
             ("groups", bad, "1 for the majority, 0 for the minority")
             for bad in ([1], [1, 2], [1, -1], [0.5, 1], [[1, 0]], ["a", "b"], [1, [0]])
