@@ -14,9 +14,12 @@ PARTS = ("theory", "sims", "studies", "figures", "benchmarks")
 # Their examples take seconds each.
 LONG = [
     "pitfalls.benchmarks.harness",
+    "pitfalls.figures.comparison",
+    "pitfalls.figures.crossing_time",
     "pitfalls.figures.delay",
     "pitfalls.figures.phase_diagram",
     "pitfalls.studies.compare",
+    "pitfalls.studies.compare_own",
     "pitfalls.studies.simulations.finite",
     "pitfalls.studies.simulations.paper",
     "pitfalls.theory.symbolic.catalogue",
