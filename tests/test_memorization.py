@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from pitfalls.theory import SettingError
-from pitfalls.theory import memorization as closed
+from pitfalls.theory import kernel_regression as closed
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from pitfalls.sims import network as networks
 from pitfalls.sims.network import train_network
 from pitfalls.theory import SettingError
-from pitfalls.theory import memorization as closed
+from pitfalls.theory import kernel_regression as closed
 
 WIDTHS = (3, 7, 7, 1)
 
