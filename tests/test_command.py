@@ -137,7 +137,6 @@ def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
         ("train --n 1e12 --d 3", "lower n"),
         ("train --json {folder}/none/run.json", "does not exist"),
         ("train --json {folder}", "is a folder"),
-        ("train --json /dev/null", "is no regular file"),
         ("verify --replicates 2", "replicates = 2"),
         ("verify --workers 0", "workers = 0"),
         ("verify --seed -1", "seed = -1"),
@@ -157,6 +156,15 @@ def test_bad_usage_shows_the_usage_and_status_2(arguments, capsys):
 def test_bad_input_is_one_line_and_status_2(arguments, words, tmp_path, capsys):
     assert words in refusal(arguments.format(folder=tmp_path).split(), capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_refused_and_left_alone(tmp_path, capsys):
+    """A file of the test's own: as root, a program that fails this would replace any device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "is no regular file" in refusal(["train", "--json", str(pipe)], capsys)
+    assert "is no regular file" in refusal(["sweep", "export", "no.db", "--csv", str(pipe)], capsys)
+    assert pipe.is_fifo()
 
 
 def test_bad_input_shows_no_traceback_to_a_shell(tmp_path):
