@@ -156,10 +156,10 @@ def show_agreement(found: Sequence[sweeps.Agreement]) -> None:
     """Means against predictions, a row for each column and kind of prediction."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("number")
-    table.add_column("prediction")
-    table.add_column("cells", justify="right")
-    for name in ("median off", "most off", "z mean", "z s.d.", "z most"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("prediction", no_wrap=True)
+    # Two words stand in two lines where the terminal is narrow.
+    for name in ("cells", "median off", "most off", "z mean", "z s.d.", "z most"):
+        table.add_column(name, justify="right")
     for each in found:
         scores = (each.z_mean, each.z_deviation, each.z_largest)
         table.add_row(
