@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 
 from .threads import SOUND, modest_blas, sound_blas
 
-__all__ = ["column_gram", "mirrored", "row_gram", "symmetric_times", "times"]
+__all__ = ["column_gram", "factor_solve", "mirrored", "row_gram", "symmetric_times", "times"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -62,12 +62,14 @@ def _upper(rows: Array, onto: Array | None) -> Array:
     return found
 
 
-def column_gram(rows: Array) -> Array:
+def column_gram(rows: Array, triangular: bool = False) -> Array:
     """Aᵀ·A, exactly symmetric, of an A stored by rows.
 
     Parameters
     ----------
     rows : array (n, p)
+    triangular : bool
+        A is a lower triangle: a third of the work.
 
     Examples
     --------
@@ -79,6 +81,8 @@ def column_gram(rows: Array) -> Array:
     if 0 in rows.shape:
         return np.zeros((p, p))
     with modest_blas(float(p) ** 2 * n), sound_blas(p):
+        if triangular:
+            return mirrored(lapack.dlauum(rows.T, lower=0)[0])
         return mirrored(blas.dsyrk(1.0, rows.T, lower=1).T)
 
 
@@ -115,6 +119,22 @@ def symmetric_times(matrix: Array, vector: Array) -> Array:
     array([3., 4.])
     """
     return np.asarray(blas.dsymv(1.0, matrix.T, vector, lower=1))
+
+
+def factor_solve(factor: Array, vector: Array) -> Array:
+    """(L·Lᵀ)⁻¹·x of a lower triangle L stored by columns.
+
+    Two products' time; LAPACK's solution of many right-hand sides takes three times as long.
+
+    Examples
+    --------
+    >>> factor_solve(np.array([[1.0, 0.0], [1.0, 2.0]], order="F"), np.array([1.0, 5.0]))
+    array([0., 1.])
+    """
+    if len(factor) == 0:
+        return vector.copy()
+    half = blas.dtrsv(factor, vector, lower=1)
+    return np.asarray(blas.dtrsv(factor, half, lower=1, trans=1, overwrite_x=1))
 
 
 def times(matrix: Array, vector: Array) -> Array:

@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve, cholesky, qr
+from scipy.linalg import LinAlgError, cholesky, qr
 
 from ..theory import PitfallsError
 from ..theory.resources import require
-from .blas import column_gram, times
+from .blas import column_gram, factor_solve, times
 from .certificate import BARELY_SEPARABLE
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample
@@ -58,6 +58,10 @@ class Frame(ABC):
     def pull(self, dual: Array) -> Array:
         """Σ α_i z_i."""
 
+    def missing(self, x: Array, dual: Array) -> Array:
+        """Σ α_i z_i − x: what a minimiser with these dual weights has none of."""
+        return np.asarray(self.pull(dual) - x)
+
     @abstractmethod
     def inner(self, x: Array, y: Array) -> float:
         """The weights' inner product."""
@@ -65,6 +69,11 @@ class Frame(ABC):
     @abstractmethod
     def newton(self, curvature: Array) -> Solve:
         """Solves with 1 + Σ d_i z_i z_iᵀ; LinAlgError where these coordinates suit it badly."""
+
+    @property
+    @abstractmethod
+    def worth(self) -> int:
+        """How many solutions, with a product each, cost as much time as `newton`; measured."""
 
     @abstractmethod
     def coordinates(self, x: Array) -> tuple[float, float, float]:
@@ -81,20 +90,28 @@ class Frame(ABC):
 
 @dataclass(frozen=True, eq=False)
 class _Dual(Frame):
-    """Dual weights of independent examples."""
+    """Dual weights of independent examples, and their margins, which are products to save."""
 
     gram: Array
     sample: Sample
     lengths: Array
 
     def margins(self, x: Array) -> Array:
-        return np.asarray(self.gram @ x)
+        return np.asarray(x[1])
 
     def pull(self, dual: Array) -> Array:
-        return dual
+        return np.stack((dual, times(self.gram, dual)))
+
+    def missing(self, x: Array, dual: Array) -> Array:
+        # Not a difference of products, whose rounding is no example's pull.
+        return self.pull(dual - x[0])
 
     def inner(self, x: Array, y: Array) -> float:
-        return float(x @ (self.gram @ y))
+        return float(x[0] @ y[1])
+
+    @property
+    def worth(self) -> int:
+        return len(self.gram) // 70
 
     def newton(self, curvature: Array) -> Solve:
         # The others' dual weights hardly change, whatever the margins do.
@@ -108,16 +125,15 @@ class _Dual(Frame):
             factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
 
         def solve(x: Array) -> Array:
-            product = root * (self.gram @ x)[moving]
-            solved = x.copy()
-            solved[moving] -= root * cho_solve((factor, True), product, check_finite=False)
-            return solved
+            dual = x[0].copy()
+            dual[moving] -= root * factor_solve(factor, root * x[1, moving])
+            return self.pull(dual)
 
         return solve
 
     def coordinates(self, x: Array) -> tuple[float, float, float]:
-        core, spurious = x @ self.sample.plane
-        square = float(x @ self.sample.gram.memory_product(x))
+        core, spurious = x[0] @ self.sample.plane
+        square = float(x[0] @ self.sample.gram.memory_product(x[0]))
         return float(core), float(spurious), float(np.sqrt(max(square, 0.0)))
 
 
@@ -133,6 +149,7 @@ class _Weights(Frame):
     lengths: Array
     present: NDArray[np.bool_]
     basis: Array | None = None
+    triangular: bool = False
     poor: float = _WELL_POSED
 
     def margins(self, x: Array) -> Array:
@@ -144,12 +161,16 @@ class _Weights(Frame):
     def inner(self, x: Array, y: Array) -> float:
         return float(x @ y)
 
+    @property
+    def worth(self) -> int:
+        return sum(self.rows.shape) // 100
+
     def newton(self, curvature: Array) -> Solve:
         return self._newton(curvature, self.poor)[0]
 
     def _newton(self, curvature: Array, poor: float) -> tuple[Solve, float]:
         """And the smallest pivot: the least share of a column that the others do not explain."""
-        matrix = column_gram(np.sqrt(curvature)[:, None] * self.rows)
+        matrix = column_gram(np.sqrt(curvature)[:, None] * self.rows, self.triangular)
         matrix.flat[:: len(matrix) + 1] += 1
         size = np.sqrt(matrix.diagonal())
         matrix /= size
@@ -161,7 +182,7 @@ class _Weights(Frame):
             raise LinAlgError
 
         def solve(x: Array) -> Array:
-            return np.asarray(cho_solve((factor, True), x / size, check_finite=False) / size)
+            return factor_solve(factor, x / size) / size
 
         return solve, pivot
 
@@ -178,7 +199,9 @@ class _Weights(Frame):
         kept = rows.any(axis=0)
         turn = turn[:, kept]
         basis = turn if self.basis is None else self.basis @ turn
-        frame = replace(self, rows=np.ascontiguousarray(rows[:, kept]), basis=basis)
+        frame = replace(
+            self, rows=np.ascontiguousarray(rows[:, kept]), basis=basis, triangular=False
+        )
         try:
             pivot = frame._newton(curvature, 0.0)[1]
         except LinAlgError:
@@ -211,6 +234,10 @@ class _Arrow(Frame):
 
     def inner(self, x: Array, y: Array) -> float:
         return float(x @ y)
+
+    @property
+    def worth(self) -> int:
+        return 0
 
     def newton(self, curvature: Array) -> Solve:
         diagonal = 1 + self.own**2 * curvature
@@ -272,7 +299,8 @@ def _weights(plane: Array, memory: Array) -> _Weights:
     if rows.shape[0] >= rows.shape[1]:
         return _Weights(rows, lengths, present)
     basis, triangle = qr(rows.T, mode="economic")
-    return _Weights(_without_noise(triangle.T, lengths[:, None]), lengths, present, basis)
+    lower = _without_noise(triangle.T, lengths[:, None])
+    return _Weights(lower, lengths, present, basis, triangular=True)
 
 
 def _without_noise(rows: Array, lengths: Array | float) -> Array:

@@ -8,15 +8,15 @@ from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError
 from scipy.special import expit, lambertw
 
 from ..theory import Objective, PitfallsError, Trajectory
 from ..theory.arguments import checked_strengths
 from ..theory.resources import require
 from .certificate import BARELY_SEPARABLE, CERTIFIED
-from .frames import Frame, Solve, frame_of
+from .frames import Frame, frame_of
 from .gram import Features
+from .newton import Newton
 from .record import as_list, trajectory
 from .sample import Sample
 from .threads import modest_blas
@@ -27,7 +27,10 @@ Array: TypeAlias = NDArray[np.float64]
 
 _ROUNDING = 1e-14
 _CONVERGED = 1e-12
-_CLOSE = 1e-2
+# Logits: a step that ends at a strength nobody asked for.
+_ON_THE_WAY = 1e-3
+# What a step may lack: as large a share as the last one was, in logits, within these limits.
+_ROUGHLY, _FINE = 0.1, 1e-4
 _MOST_STEPS = 200
 
 
@@ -49,9 +52,10 @@ def ridge_path(
     the finite minimiser.
 
     Damped Newton from the strongest λ to the weakest, each from the tangent at the one before, in
-    the variable W(1/λ) in which the path is straight at both ends. A step is one Cholesky
-    factorisation: of the examples' n × n matrix, or of the weights' where those are fewer or where
-    examples depend on one another. In the orthogonal limit a step costs O(n).
+    the variable W(1/λ) in which the path is straight at both ends. A step takes some products with
+    the features or the Gram matrix, every fifth or so a Cholesky factorisation, too: of the
+    examples' n × n matrix, or of the weights' where those are fewer or where examples depend on one
+    another. In the orthogonal limit a step costs O(n).
 
     Parameters
     ----------
@@ -124,14 +128,13 @@ class _Loss(NamedTuple):
 
 
 class _Minimiser(NamedTuple):
-    """A minimiser in the frame it was found in, the last of Newton's matrices, and W(1/λ).
+    """A minimiser in the frame of its time, its curvature, and W(1/λ).
 
     W is taken of 1/λ in units of the sample's own curvature.
     """
 
-    frame: Frame
     x: Array
-    solve: Solve
+    curvature: Array
     time: float
 
 
@@ -148,17 +151,19 @@ def _path(
     margins, dual = np.empty((2, len(strengths), sample.n))
     coordinates = np.empty((len(strengths), 3))
     weights: list[Array | None] = [None] * len(strengths)
+    newton = Newton(frame)
     last: _Minimiser | None = None
     for k in reversed(range(len(strengths))):
         strength = float(strengths[k])
         for time in _between(last.time if last else 0.0, _time(unit / strength)):
-            last = _next(frame, last, loss, unit / (time * np.exp(time)), time)
-        last = _next(frame, last, loss, strength, _time(unit / strength))
-        margins[k] = last.frame.margins(last.x)
+            last = _next(newton, last, loss, unit / (time * np.exp(time)), time, _ON_THE_WAY)
+        last = _next(newton, last, loss, strength, _time(unit / strength))
+        frame, x = newton.frame, last.x
+        margins[k] = frame.margins(x)
         dual[k] = loss.dual(margins[k], strength)[0]
-        coordinates[k] = last.frame.coordinates(last.x)
-        weights[k] = last.frame.weights(last.x) if isinstance(sample.source, Features) else None
-        _certify(last, loss, dual[k], strength)
+        coordinates[k] = frame.coordinates(x)
+        weights[k] = frame.weights(x) if isinstance(sample.source, Features) else None
+        _certify(frame, x, loss, dual[k], strength)
     run = trajectory(
         sample,
         objective,
@@ -188,33 +193,39 @@ def _between(first: float, last: float) -> list[float]:
 
 
 def _next(
-    frame: Frame, last: _Minimiser | None, loss: _Loss, strength: float, time: float
+    newton: Newton,
+    last: _Minimiser | None,
+    loss: _Loss,
+    strength: float,
+    time: float,
+    enough: float = 0.0,
 ) -> _Minimiser:
     """The minimiser at a weaker strength than the last, from the tangent there."""
+    nothing = np.zeros_like(loss.weight)
     if last is None:
-        start = frame.pull(np.zeros_like(loss.weight))
+        x = newton.frame.pull(nothing)
     else:
-        frame = last.frame
-        start = last.x + (time - last.time) * (1 + 1 / last.time) * last.solve(last.x)
-    return _Minimiser(*_minimise(frame, start, loss, strength), time)
+        # Without the pulls of the examples, Newton's step goes back along the tangent.
+        ahead = (time - last.time) * (1 + 1 / last.time)
+        x, back = newton.step(last.curvature, nothing, last.x, _ROUGHLY / (1 + ahead))
+        x = x - ahead * back
+    return _Minimiser(*_minimise(newton, x, loss, strength, enough), time)
 
 
-def _minimise(frame: Frame, x: Array, loss: _Loss, strength: float) -> tuple[Frame, Array, Solve]:
-    """Damped Newton; a matrix serves again as long as its steps shrink fast."""
+def _minimise(
+    newton: Newton, x: Array, loss: _Loss, strength: float, enough: float
+) -> tuple[Array, Array]:
+    """Damped Newton, and the curvature where it ended; the closer, the more exact its steps."""
     present = loss.scale * (loss.weight > 0)
-    longest = float((present * frame.lengths).max())
-    solve: Solve | None = None
+    longest = float((present * newton.frame.lengths).max())
     before = change = np.inf
+    stuck = False
     for _ in range(_MOST_STEPS):
-        margins = frame.margins(x)
+        margins = newton.frame.margins(x)
         dual, curvature = loss.dual(margins, strength)
-        if solve is None or change > min(_CLOSE, 0.1 * before):
-            try:
-                solve = frame.newton(curvature)
-            except LinAlgError:
-                frame, x = frame.adapted(curvature, x)
-                solve = frame.newton(curvature)
-        step = solve(frame.pull(dual) - x)
+        accuracy = _FINE if stuck else min(max(change, _FINE), _ROUGHLY)
+        x, step = newton.step(curvature, dual, x, accuracy)
+        frame = newton.frame
         moved = frame.margins(step)
         before, change = change, float(np.abs(present * moved).max())
         size = 1.0 if change <= 1 else _damping(frame, loss, strength, (x, step), (margins, moved))
@@ -222,8 +233,9 @@ def _minimise(frame: Frame, x: Array, loss: _Loss, strength: float) -> tuple[Fra
         # What rounding can do to a logit: its own, and that of a pull where pulls balance.
         pulled = min(1.0, longest * float(dual @ frame.lengths))
         unit = pulled + float(np.abs(present * margins).max())
-        if change <= _CONVERGED * unit or before / 2 <= change <= 1e-6 * unit:
-            return frame, x, solve
+        stuck = before / 2 <= change <= 1e-6 * unit
+        if change <= max(enough, _CONVERGED * unit) or (stuck and accuracy == _FINE):
+            return x, curvature
     raise PitfallsError(f"the ridge path did not converge at λ = {strength:g}: {BARELY_SEPARABLE}")
 
 
@@ -254,9 +266,8 @@ def _damping(
     return size
 
 
-def _certify(found: _Minimiser, loss: _Loss, dual: Array, strength: float) -> None:
-    frame, x = found.frame, found.x
-    missing = x - frame.pull(dual)
+def _certify(frame: Frame, x: Array, loss: _Loss, dual: Array, strength: float) -> None:
+    missing = frame.missing(x, dual)
     pulls = float(dual @ frame.lengths)
     residual = float(np.sqrt(max(frame.inner(missing, missing), 0.0)))
     # A large logit carries its rounding into the pull: no residual can be smaller than that.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pitfalls.sims import blas
-from pitfalls.sims.blas import row_gram, symmetric_times, times
+from pitfalls.sims.blas import column_gram, factor_solve, row_gram, symmetric_times, times
 from pitfalls.sims.gram import DenseGram
 from samples import array_samples, difference, model_samples
 
@@ -38,6 +38,29 @@ def test_products_are_those_of_numpy(n, p, seed):
         np.testing.assert_allclose(times(matrix.T, dual), rows.T @ dual, atol=1e-11)
     gram = rows @ rows.T
     np.testing.assert_allclose(symmetric_times(gram, dual), gram @ dual, atol=1e-9)
+
+
+@given(sizes, st.integers(0, 150), seeds)
+def test_squares_of_columns_are_exactly_symmetric(n, p, seed):
+    rng = np.random.default_rng(seed)
+    rows, lower = rng.standard_normal((n, p)), np.tril(rng.standard_normal((n, n)))
+    for found, expected in (
+        (column_gram(rows), rows.T @ rows),
+        (column_gram(lower, triangular=True), lower.T @ lower),
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-12 * max(n, p))
+        np.testing.assert_array_equal(found, found.T)
+
+
+@given(st.integers(0, 60), seeds)
+def test_a_factorised_matrix_is_solved_with(n, seed):
+    rng = np.random.default_rng(seed)
+    rows, vector = rng.standard_normal((n, n)), rng.standard_normal(n)
+    matrix = rows @ rows.T + np.eye(n)
+    before = vector.copy()
+    factor = np.asfortranarray(np.linalg.cholesky(matrix))
+    np.testing.assert_allclose(matrix @ factor_solve(factor, vector), vector, atol=1e-10)
+    np.testing.assert_array_equal(vector, before)
 
 
 @given(st.data())

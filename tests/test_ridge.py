@@ -26,11 +26,21 @@ from samples import (
     objectives,
     random_objective,
     rows_of,
+    worth,
 )
 from scipy.optimize import brentq, minimize, root
 from scipy.special import expit, lambertw, log_expit
 
 STRENGTHS = np.logspace(12, -14, 14)
+
+
+@pytest.fixture(scope="module", autouse=True, params=[None, 50], ids=["factorised", "iterated"])
+def _steps(request):
+    """Small samples are factorised at every step; everything holds of iterations, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param:
+            worth(patch, request.param)
+        yield
 
 
 @st.composite
@@ -122,6 +132,14 @@ def test_some_hundred_examples_are_solved(setting):
         four_methods(sample), ridge_path(sample, four_methods(sample), STRENGTHS), strict=True
     ):
         assert_optimal(sample, objective, path)
+
+
+@pytest.mark.parametrize("seed", [46, 73, 317])
+def test_steps_that_shrink_slowly_are_not_taken_for_rounding(seed):
+    # Logits of some hundred, and a step as rough as the last one was long.
+    sample = draw(Setting(10, 6, 1.0, 2.0, 1.0, 0.3, 0.3), seed)
+    objective = random_objective(10, seed)
+    assert_optimal(sample, objective, ridge_path(sample, objective, [1e-50, 1e-100]))
 
 
 @given(st.data(), st.floats(-4, 2))
