@@ -17,6 +17,7 @@ NAMES = (
     "flow",
     "dimension",
     "margin",
+    "ridge",
     "influence",
     "sweep",
     "pipeline",

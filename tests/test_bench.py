@@ -19,6 +19,7 @@ from pitfalls.benchmarks import (
     mean_field,
     peers,
     pipeline,
+    ridge,
     sagawa,
     scaling,
     sweep,
@@ -51,6 +52,7 @@ def small(monkeypatch):
     monkeypatch.setattr(descent, "STEPS", 30)
     monkeypatch.setattr(pipeline, "STEPS", 30)
     monkeypatch.setattr(margin, "WIDE", (100,))
+    monkeypatch.setattr(ridge, "CASES", (SMALL, replace(SMALL, d=10, label_noise=0.1)))
     monkeypatch.setattr(dimension, "N", 20)
     monkeypatch.setattr(dimension, "STEPS", 20)
     monkeypatch.setattr(dimension, "DIMENSIONS", (100, 10**5, 10**9))
@@ -132,6 +134,17 @@ def test_scikit_learn_ends_where_we_do_if_it_is_not_stopped(small, monkeypatch):
     off = [row.difference for row in report.rows if row.program.endswith("tolerance 1e-12")]
     assert len(off) == 3
     assert max(off) < 1e-4
+
+
+def test_peers_of_the_ridge_path_are_at_the_same_minimum(small, monkeypatch):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.setattr(peers, "available", lambda module: True)
+    (report,) = benchmarks.run(["ridge"], rounds=1, progress=silent)
+    off = {row.program.split(": ")[1]: row.difference for row in report.rows}
+    assert len(report.rows) == 8
+    assert off["pitfalls"] < 1e-12
+    assert off["Newton, a matrix a step"] < 1e-10
+    assert max(off.values()) < 1e-5
 
 
 def test_memory_is_flat_in_d(small):
