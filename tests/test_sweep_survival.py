@@ -52,16 +52,17 @@ def finish(*arguments, status=0):
     return out, err
 
 
-def alive(group):
-    """The processes of a group that are not just waiting to be buried."""
+def alive(group, kind=""):
+    """The processes of a group that are not just waiting to be buried, of one kind of command."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, of = path.read_text().rpartition(")")[2].split()[:3]
+            command = (path.parent / "cmdline").read_text()
         except OSError:
             continue
-        if int(of) == group and state != "Z":
-            found.append(path.parent.name)
+        if int(of) == group and state != "Z" and kind in command:
+            found.append(int(path.parent.name))
     return found
 
 
@@ -113,6 +114,21 @@ def test_a_signal_stops_it_cleanly(uninterrupted, number, status, tmp_path):
             return
         time.sleep(0.1)
     assert not alive(process.pid)
+
+
+@pytest.mark.slow
+def test_no_worker_hears_ctrl_c(uninterrupted, tmp_path):
+    # The driver alone decides what it means: a worker that hears it dies with a traceback.
+    file, expected = uninterrupted
+    process = start(file, "--store", tmp_path / "a.db", "--workers", 2)
+    while len(workers := alive(process.pid, "spawn_main")) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    for worker in workers:
+        os.kill(worker, signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, "")
+    assert table(tmp_path / "a.db") == expected
 
 
 @pytest.mark.slow
