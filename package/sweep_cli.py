@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -129,6 +130,15 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _silence_dask() -> None:
+    """What Dask's own log says of a lost scheduler or worker, the command says or mends."""
+    # As it is imported, it sets these levels itself; without it, `sweep` says what is missing.
+    with suppress(ImportError):
+        import_module("distributed")
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def _sweep(options: argparse.Namespace) -> int:
     from .show_sweep import show_estimate, show_outcome, sweep_progress
     from .sims.threads import cores
@@ -143,8 +153,8 @@ def _sweep(options: argparse.Namespace) -> int:
         return DONE
     if options.store is None:
         raise sweeps.SweepError("--store is missing: give an SQLite file.")
-    # What Dask's own log says of a lost scheduler or worker, the command says or mends.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if options.dask is not None:
+        _silence_dask()
     last: list[sweeps.Stage] = []
     begun = time.perf_counter()
     try:

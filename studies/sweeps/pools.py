@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from multiprocessing import connection, resource_tracker
@@ -245,6 +246,27 @@ def _on_dask(text: str, name: str, job: Job) -> Result:
     return attempt(_trusted(text, name), job)
 
 
+@contextmanager
+def _connected() -> Iterator[None]:
+    """What Dask raises once the scheduler is gone, as a SweepError.
+
+    Examples
+    --------
+    >>> with _connected():
+    ...     raise TimeoutError
+    Traceback (most recent call last):
+        ...
+    pitfalls.studies.sweeps.errors.SweepError: --dask: the connection to the scheduler is lost. ...
+    """
+    try:
+        yield
+    except (CancelledError, OSError) as error:
+        raise SweepError(
+            "--dask: the connection to the scheduler is lost. What was finished is kept: run the "
+            "same command again when it is back."
+        ) from error
+
+
 class _OnDask:
     """Jobs on a Dask cluster.
 
@@ -258,36 +280,37 @@ class _OnDask:
         from distributed import as_completed
 
         self._sweep, self._client = sweep, client
-        self._futures = as_completed(with_results=False)
+        self._futures = as_completed(loop=client.loop, with_results=False)
         self._jobs: dict[str, Job] = {}
 
     def has_room(self) -> bool:
-        threads: int = sum(self._client.nthreads().values())
+        with _connected():
+            threads: int = sum(self._client.nthreads().values())
         return len(self._jobs) < _QUEUE * max(1, threads)
 
     def busy(self) -> bool:
         return bool(self._jobs)
 
     def submit(self, job: Job) -> None:
-        future = self._client.submit(
-            _on_dask, self._sweep.text, self._sweep.name, job, pure=False, retries=_ATTEMPTS - 1
-        )
+        with _connected():
+            future = self._client.submit(
+                _on_dask, self._sweep.text, self._sweep.name, job, pure=False, retries=_ATTEMPTS - 1
+            )
         self._jobs[future.key] = job
         self._futures.add(future)
 
     def results(self) -> list[Result]:
         found: list[Result] = []
-        for future in self._futures.next_batch(block=True):
-            if future.cancelled():
-                raise SweepError(
-                    "--dask: the connection to the scheduler is lost. What was finished is kept: "
-                    "run the same command again when it is back."
-                )
-            job = self._jobs.pop(future.key)
-            try:
-                found.append(future.result())
-            except Exception as error:
-                found.append(Failure(*job, f"{type(error).__name__}: {error}"))
+        with _connected():
+            for future in self._futures.next_batch(block=True):
+                job = self._jobs.pop(future.key)
+                try:
+                    found.append(future.result())
+                except Exception as error:
+                    # "error" is the job's: its worker died too often, or cannot run it.
+                    if future.status != "error":
+                        raise
+                    found.append(Failure(*job, f"{type(error).__name__}: {error}"))
         return found
 
 
@@ -343,7 +366,7 @@ def _client(address: str, workers: int) -> Iterator[Any]:
         raise SweepError("--dask needs Dask: pip install 'pitfalls[dask]'.") from None
     if address != "local":
         try:
-            remote = Client(address, timeout=10)
+            remote = Client(address, timeout=10, set_as_default=False)
         except (OSError, ValueError) as error:
             raise SweepError(
                 f"--dask {address}: no scheduler answers there ({error}). Give its address, as "
@@ -354,6 +377,6 @@ def _client(address: str, workers: int) -> Iterator[Any]:
         return
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
+        Client(cluster, set_as_default=False) as client,
     ):
         yield client
