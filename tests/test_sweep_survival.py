@@ -210,10 +210,10 @@ def on_dask(file, store, disturb):
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         driver = start(file, "--store", store, "--dask", cluster.scheduler_address)
-        while not store.exists():
+        while not cluster.scheduler.tasks:
+            assert driver.poll() is None
             time.sleep(0.1)
-        time.sleep(4.0)
-        assert driver.poll() is None
+        time.sleep(1.0)
         disturb(cluster, client)
         _, err = driver.communicate(timeout=300)
         return driver.returncode, err
