@@ -178,6 +178,11 @@ def test_beyond_what_balanced_examples_can_do_it_says_so():
         PitfallsError, match=r"no balanced refit has 0\.99 .* 74 examples, has 0\.7993"
     ):
         decoding.refit_examples(noisy, 0.99)
+    wide = Setting(1000, 10**12, 0.9, 5.0, 2.0)
+    with pytest.raises(
+        PitfallsError, match=r"no .* has 0\.99 .* 1000000000000 examples, has 0\.7024"
+    ):
+        decoding.refit_examples(wide, 0.99)
     bare = Setting(1000, 0, 0.9, 5.0, 0.3, core_noise=1.0)
     with pytest.raises(NotSeparableError):
         decoding.refit_examples(bare, 0.99)

@@ -21,7 +21,7 @@ from .arguments import checked_between, checked_count, checked_number
 from .errors import NotSeparableError, PitfallsError, SettingError
 from .proportional import max_margin
 from .results import Solution, Trajectory
-from .setting import Setting
+from .setting import LARGEST_N, Setting
 
 __all__ = ["decoded", "refit", "refit_examples", "subspace_accuracy"]
 
@@ -248,6 +248,8 @@ def refit_examples(setting: Setting, accuracy: float) -> int:
 
     @functools.cache
     def worst(pairs: int) -> float:
+        if 2 * pairs > LARGEST_N:
+            return -math.inf
         few = refit(setting, 2 * pairs)
         try:
             return max_margin(few).accuracy(few).worst

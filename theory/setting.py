@@ -13,14 +13,14 @@ import numpy as np
 from .arguments import checked_count
 from .errors import SettingError
 
-__all__ = ["MAJORITY", "MINORITY", "Cell", "Setting"]
+__all__ = ["LARGEST_N", "MAJORITY", "MINORITY", "Cell", "Setting"]
 
 MAJORITY = 1
 MINORITY = 0
 
-_LARGEST_N, _LARGEST_D = 10**12, 2**53
+LARGEST_N, _LARGEST_D = 10**12, 2**53
 _RANGES: dict[str, tuple[float, float, str, str]] = {
-    "n": (1, _LARGEST_N, "an integer ≥ 1 (up to 10¹²)", "Give the number of training examples."),
+    "n": (1, LARGEST_N, "an integer ≥ 1 (up to 10¹²)", "Give the number of training examples."),
     "d": (
         0,
         _LARGEST_D,
