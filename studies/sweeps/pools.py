@@ -283,34 +283,34 @@ class _OnDask:
         self._futures = as_completed(loop=client.loop, with_results=False)
         self._jobs: dict[str, Job] = {}
 
+    @_connected()
     def has_room(self) -> bool:
-        with _connected():
-            threads: int = sum(self._client.nthreads().values())
+        threads: int = sum(self._client.nthreads().values())
         return len(self._jobs) < _QUEUE * max(1, threads)
 
     def busy(self) -> bool:
         return bool(self._jobs)
 
+    @_connected()
     def submit(self, job: Job) -> None:
-        with _connected():
-            future = self._client.submit(
-                _on_dask, self._sweep.text, self._sweep.name, job, pure=False, retries=_ATTEMPTS - 1
-            )
+        future = self._client.submit(
+            _on_dask, self._sweep.text, self._sweep.name, job, pure=False, retries=_ATTEMPTS - 1
+        )
         self._jobs[future.key] = job
         self._futures.add(future)
 
+    @_connected()
     def results(self) -> list[Result]:
         found: list[Result] = []
-        with _connected():
-            for future in self._futures.next_batch(block=True):
-                job = self._jobs.pop(future.key)
-                try:
-                    found.append(future.result())
-                except Exception as error:
-                    # "error" is the job's: its worker died too often, or cannot run it.
-                    if future.status != "error":
-                        raise
-                    found.append(Failure(*job, f"{type(error).__name__}: {error}"))
+        for future in self._futures.next_batch(block=True):
+            job = self._jobs.pop(future.key)
+            try:
+                found.append(future.result())
+            except Exception as error:
+                # "error" is the job's: its worker died too often, or cannot run it.
+                if future.status != "error":
+                    raise
+                found.append(Failure(*job, f"{type(error).__name__}: {error}"))
         return found
 
 
