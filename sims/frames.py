@@ -13,7 +13,7 @@ from scipy.linalg import LinAlgError, cholesky, qr
 
 from ..theory import PitfallsError
 from ..theory.resources import require
-from .blas import column_gram, factor_solve, times
+from .blas import column_gram, factor_solve, symmetric_times, times
 from .certificate import BARELY_SEPARABLE
 from .gram import DiagonalPlusPlane, Features
 from .sample import Sample
@@ -100,7 +100,7 @@ class _Dual(Frame):
         return np.asarray(x[1])
 
     def pull(self, dual: Array) -> Array:
-        return np.stack((dual, times(self.gram, dual)))
+        return np.stack((dual, symmetric_times(self.gram, dual)))
 
     def missing(self, x: Array, dual: Array) -> Array:
         # Not a difference of products, whose rounding is no example's pull.

@@ -72,7 +72,7 @@ class Newton:
         found = self._iterated(curvature, x, accuracy)
         if found is None:
             # The old matrix goes before the new one comes: there is memory for one.
-            self._factorised, self._left = None, 0
+            self._factorised = None
             self._factorised, self._left = self.frame.newton(curvature), self.frame.worth
             self._stiffness = self._stiffnesses(curvature)
             found = self._factorised(x)
