@@ -15,7 +15,7 @@ from ..studies.arguments import Progress
 from ..studies.train import three_methods
 from ..theory import Trajectory
 from .descent import FIGURE_1, RATE
-from .harness import Program, Report, alternate
+from .harness import Program, Report, alternate, fresh
 
 __all__ = ["measure"]
 
@@ -70,7 +70,7 @@ def measure(rounds: int, progress: Progress) -> Report:
     'measure'
     """
     sample = draw(FIGURE_1, seed=1, kind="explicit")
-    matrix = Sample(sample.plane, sample.labels, sample.groups, sample.source)
+    matrix = fresh(sample)
     objectives = three_methods(FIGURE_1)
     three, one = "pitfalls, 3 objectives", "pitfalls, ERM"
     peer = "SciPy DOP853 on the weights, ERM"

@@ -15,11 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..sims import Sample
 from ..sims.threads import cores
 from ..studies.arguments import Progress
 from ..studies.info import processor
 
-__all__ = ["Program", "Report", "Row", "alternate", "exponent", "machine", "peak"]
+__all__ = ["Program", "Report", "Row", "alternate", "exponent", "fresh", "machine", "peak"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -192,6 +193,19 @@ def alternate(
             )
         )
     return rows
+
+
+def fresh(sample: Sample) -> Sample:
+    """The same examples, whose Gram matrix is yet to be made.
+
+    Examples
+    --------
+    >>> sample = Sample.from_arrays([[3.0, 4.0], [0.0, 1.0]], [1, -1])
+    >>> _ = sample.gram
+    >>> "gram" in vars(sample), "gram" in vars(fresh(sample))
+    (True, False)
+    """
+    return Sample(sample.plane, sample.labels, sample.groups, sample.source)
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:

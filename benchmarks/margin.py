@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from ..studies.arguments import Progress
 from ..theory import Setting
 from . import peers
 from .descent import FIGURE_1
-from .harness import Program, Report, Row, alternate
+from .harness import Program, Report, Row, alternate, fresh
 
 __all__ = ["measure"]
 
@@ -40,28 +39,24 @@ def _scikit_learn() -> dict[str, Solver]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import SVC, LinearSVC
 
-    def signed(z: Array) -> tuple[Array, Array]:
-        y = np.where(np.arange(len(z)) % 2, 1, -1)
-        return z * y[:, None], y
-
     def linear(**options: Any) -> Solver:
         def solve(z: Array) -> Array:
             model = LinearSVC(C=1e4, fit_intercept=False, max_iter=10**6, **options)
-            return np.asarray(model.fit(*signed(z)).coef_[0])
+            return np.asarray(model.fit(*peers.signed(z)).coef_[0])
 
         return solve
 
     def kernel(z: Array) -> Array:
-        return np.asarray(SVC(kernel="linear", C=1e6).fit(*signed(z)).coef_[0])
+        return np.asarray(SVC(kernel="linear", C=1e6).fit(*peers.signed(z)).coef_[0])
 
     def precomputed(z: Array) -> Array:
-        x, y = signed(z)
+        x, y = peers.signed(z)
         model = SVC(kernel="precomputed", C=1e6).fit(x @ x.T, y)
         return np.asarray(model.dual_coef_[0] @ x[model.support_])
 
     def logistic(z: Array) -> Array:
         model = LogisticRegression(C=1e12, fit_intercept=False, max_iter=10**4, tol=1e-8)
-        return np.asarray(model.fit(*signed(z)).coef_[0])
+        return np.asarray(model.fit(*peers.signed(z)).coef_[0])
 
     return {
         "scikit-learn LinearSVC, hinge": linear(loss="hinge"),
@@ -127,16 +122,14 @@ def measure(rounds: int, progress: Progress) -> Report:
         ours = f"{size}: pitfalls"
 
         def solve(sample: Sample = sample) -> Any:
-            return max_margin(Sample(sample.plane, sample.labels, None, sample.source))
+            return max_margin(fresh(sample))
 
         solution = solve()
         assert solution.kkt_residual is not None
         off = {ours: solution.kkt_residual}
         programs = [Program(ours, solve)]
         solvers = _peers()
-        with warnings.catch_warnings():
-            # A peer that stops short says so; how far stands in the table.
-            warnings.simplefilter("ignore")
+        with peers.stopping_short():
             for name, solver in solvers.items():
                 full = f"{size}: {name}"
                 off[full] = _short(z, solver(z), solution.norm)

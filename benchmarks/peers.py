@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,7 +22,10 @@ __all__ = [
     "available",
     "data_of",
     "jax_descent",
+    "logistic",
     "numpy_descent",
+    "signed",
+    "stopping_short",
     "torch_cross_risk",
     "torch_descent",
 ]
@@ -36,6 +42,64 @@ def available(module: str) -> bool:
     (True, False)
     """
     return importlib.util.find_spec(module) is not None
+
+
+@contextmanager
+def stopping_short() -> Iterator[None]:
+    """A peer that stops short warns of it; how far is in the table.
+
+    Examples
+    --------
+    >>> with stopping_short():
+    ...     warnings.warn("not converged", stacklevel=1)
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def signed(z: Array) -> tuple[Array, Array]:
+    """Features and labels whose folded examples are z (n, p): two classes are z and −z.
+
+    Examples
+    --------
+    >>> signed(np.array([[1.0], [2.0]]))
+    (array([[-1.],
+           [ 2.]]), array([-1,  1]))
+    """
+    y = np.where(np.arange(len(z)) % 2, 1, -1)
+    return z * y[:, None], y
+
+
+def logistic(
+    x: Array, y: Array, strengths: Iterable[float], weight: Array | None = None, **options: Any
+) -> Array:
+    """scikit-learn's minimisers of ℓ + (λ/2)‖w‖² (T, p), each from the last: λ = 1/(Cn).
+
+    Parameters
+    ----------
+    x, y : array (n, p), (n,)
+    strengths : iterable of float (T,)
+    weight : array (n,), optional
+    **options
+        Of ``LogisticRegression``.
+
+    Examples
+    --------
+    `benchmarks.ridge` runs it where scikit-learn is installed.
+
+    >>> logistic.__name__
+    'logistic'
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    model, path = LogisticRegression(fit_intercept=False, warm_start=True, **options), []
+    for strength in strengths:
+        model.set_params(C=1 / (len(x) * strength))
+        with stopping_short():
+            model.fit(x, y, sample_weight=weight)
+        path.append(model.coef_[0].copy())
+    return np.array(path)
 
 
 class Data(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
@@ -16,7 +15,7 @@ from ..sims import Sample, draw, ridge_path
 from ..studies.arguments import Progress
 from ..theory import Objective, Setting
 from . import peers
-from .harness import Program, Report, alternate
+from .harness import Program, Report, alternate, fresh
 
 __all__ = ["measure"]
 
@@ -60,26 +59,6 @@ def _newton(z: Array, strengths: Array) -> Array:
     return np.array(path)
 
 
-def _scikit_learn(solver: str, z: Array, strengths: Array) -> Array:
-    """Weights (T, p), each from the last."""
-    from sklearn.linear_model import LogisticRegression
-
-    # Two classes are z and −z, or labels given to half.
-    y = np.where(np.arange(len(z)) % 2, 1, -1)
-    model = LogisticRegression(
-        solver=solver, fit_intercept=False, max_iter=10**5, tol=1e-12, warm_start=True
-    )
-    path = []
-    for strength in strengths:
-        model.set_params(C=1 / (len(z) * strength))
-        with warnings.catch_warnings():
-            # A peer that stops short says so; how far stands in the table.
-            warnings.simplefilter("ignore")
-            model.fit(z * y[:, None], y)
-        path.append(model.coef_[0].copy())
-    return np.array(path)
-
-
 def _residual(z: Array, strengths: Array, path: Array) -> float:
     """The largest ‖λw − Σ p_i z_i‖/Σ p_i‖z_i‖ with w's own p_i."""
     push = expit(-(path @ z.T)) / len(z)
@@ -112,8 +91,7 @@ def measure(rounds: int, progress: Progress) -> Report:
         z = sample.features * sample.labels[:, None]
 
         def ours(sample: Sample = sample, z: Array = z) -> Any:
-            fresh = Sample(sample.plane, sample.labels, None, sample.source)
-            path = ridge_path(fresh, Objective.erm(), STRENGTHS)
+            path = ridge_path(fresh(sample), Objective.erm(), STRENGTHS)
             if path.weights is not None:
                 return path.weights
             assert path.dual is not None
@@ -126,7 +104,14 @@ def measure(rounds: int, progress: Progress) -> Report:
         if peers.available("sklearn"):
             # The second has a matrix of the features, however many they are.
             for solver in ("lbfgs", "newton-cholesky") if setting.d < setting.n else ("lbfgs",):
-                programs[f"scikit-learn, {solver}"] = partial(_scikit_learn, solver, z, STRENGTHS)
+                programs[f"scikit-learn, {solver}"] = partial(
+                    peers.logistic,
+                    *peers.signed(z),
+                    STRENGTHS,
+                    solver=solver,
+                    max_iter=10**5,
+                    tol=1e-12,
+                )
         size = f"n = {setting.n}, d = {setting.d}"
         rows = alternate(
             [

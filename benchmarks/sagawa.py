@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,7 +12,7 @@ from ..sims import Sample, draw, ridge_path
 from ..studies.arguments import Progress
 from ..theory import Objective, Setting, group_accuracy, proportional
 from . import peers
-from .harness import Program, Report, Row, alternate
+from .harness import Program, Report, Row, alternate, fresh
 
 __all__ = ["measure"]
 
@@ -38,23 +37,16 @@ class _Case(NamedTuple):
 
     def ours(self) -> Any:
         """The minimiser of ℓ + (λ/2)‖w‖², Gram matrix included."""
-        fresh = Sample(
-            self.sample.plane, self.sample.labels, self.sample.groups, self.sample.source
-        )
-        return ridge_path(fresh, self.objective, [STRENGTH])
+        return ridge_path(fresh(self.sample), self.objective, [STRENGTH])
 
     def scikit_learn(self, tolerance: float) -> Array:
-        """The same problem as they pose it: λ = 1/(Cn), no intercept."""
-        from sklearn.linear_model import LogisticRegression
-
-        weight = self.objective.resolve(self.sample.groups, self.sample.n)[0]
-        model = LogisticRegression(
-            C=1 / (self.sample.n * STRENGTH), fit_intercept=False, max_iter=10**6, tol=tolerance
+        """The same problem as they pose it."""
+        sample = self.sample
+        weight = self.objective.resolve(sample.groups, sample.n)[0]
+        found = peers.logistic(
+            sample.features, sample.labels, [STRENGTH], weight, max_iter=10**6, tol=tolerance
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.fit(self.sample.features, self.sample.labels, sample_weight=weight)
-        return np.asarray(model.coef_[0])
+        return np.asarray(found[0])
 
     def error(self, weights: Array) -> float:
         """The worst group's exact test error of weights."""
